@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""Builds MicroPython's unix port: `python3 tools/build/micropython.py [unix|arm]`.
+
+Source: MPY_DIR (a user's own checkout) or Debian's source package of 1.25.0, unpatched, with
+Mbed TLS from Debian too. Output: build/micropython/micropython-<variant> and mpy-cross.
+A second run with the same inputs does nothing. Runs on the machine's own Python.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tools.build import debian_source, system
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = ROOT / "build" / "micropython"
+# Debian trixie: (source package, archive, SHA-256). 1.25.0+ds-1 has its submodules stripped, hence Mbed TLS.
+MICROPYTHON = (
+    "micropython",
+    "micropython_1.25.0+ds.orig.tar.xz",
+    "7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea",
+)
+MBEDTLS = (
+    "mbedtls",
+    "mbedtls_3.6.6.orig.tar.bz2",
+    "8fb65fae8dcae5840f793c0a334860a411f884cc537ea290ce1c52bb64ca007a",
+)
+OPTIONS = (
+    "MICROPY_PY_BTREE=0",
+    "MICROPY_PY_BLUETOOTH=0",
+    "MICROPY_PY_FFI=0",
+    "CFLAGS_EXTRA=-DMICROPY_PY_CRYPTOLIB_CTR=1",
+)
+CROSS = {"unix": "", "arm": "arm-linux-gnueabihf-"}
+NEEDS = {"unix": ("gcc", "make"), "arm": ("gcc", "make", "arm-linux-gnueabihf-gcc", "qemu-arm-static")}
+
+
+def source_tree() -> Path:
+    """The MicroPython tree to build from: MPY_DIR, or Debian's source unpacked under build/."""
+    own = os.environ.get("MPY_DIR")
+    if own:
+        tree = Path(own).expanduser().resolve()
+        if not (tree / "ports" / "unix" / "Makefile").is_file():
+            sys.exit(f"MPY_DIR={own} is not a MicroPython checkout (no ports/unix/Makefile)")
+        return tree
+    tree = OUT / "source"
+    stamp = tree / ".unpacked"
+    if not stamp.exists():
+        system.require("xz", "bzip2")
+        debian_source.unpack(debian_source.fetch(OUT / "apt", *MICROPYTHON), tree)
+        debian_source.unpack(debian_source.fetch(OUT / "apt", *MBEDTLS), tree / "lib" / "mbedtls")
+        (tree / "lib" / "micropython-lib").mkdir(exist_ok=True)
+        (tree / "lib" / "micropython-lib" / "README.md").touch()  # frozen manifests insist on the file
+        stamp.touch()
+    return tree
+
+
+def make(folder: Path, log: Path, *variables: str) -> None:
+    """Run make in `folder`, its output in `log`; exits with the log's end when it fails."""
+    command = ["make", "-C", str(folder), f"-j{os.cpu_count() or 1}", *variables]
+    with log.open("w") as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT)
+    if done.returncode:
+        sys.exit("\n".join([*log.read_text().splitlines()[-30:], f"failed; the whole log is {log}"]))
+
+
+def build_mpy_cross(tree: Path) -> Path:
+    """Path of the compiler that matches `tree`."""
+    build = OUT / "build-mpy-cross"
+    make(tree / "mpy-cross", OUT / "mpy-cross.log", f"BUILD={build}")
+    return build / "mpy-cross"
+
+
+def build_unix(tree: Path, variant: str) -> Path:
+    """Build the unix port for the host (`unix`) or 32-bit ARM (`arm`); path of the program."""
+    mpy_cross = build_mpy_cross(tree)
+    build = OUT / f"build-{variant}"
+    variables = [*OPTIONS, f"BUILD={build}", f"FROZEN_MANIFEST={tree}/extmod/asyncio/manifest.py"]
+    variables += [f"MICROPY_MPYCROSS={mpy_cross}", f"CROSS_COMPILE={CROSS[variant]}"]
+    make(tree / "ports" / "unix", OUT / f"{variant}.log", *variables)
+    return build / "micropython"
+
+
+def inputs(tree: Path) -> str:
+    """Fingerprint of everything a build depends on."""
+    parts = [Path(__file__).read_text(), str(tree)]
+    if (tree / ".git").exists():
+        parts.append(subprocess.check_output(["git", "-C", str(tree), "describe", "--always", "--dirty"], text=True))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def ensure(variant: str) -> Path:
+    """Path of an up-to-date MicroPython for `variant`, built when it is not there."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    program, stamp = OUT / f"micropython-{variant}", OUT / f"{variant}.stamp"
+    with (OUT / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        system.require(*NEEDS[variant])
+        tree = source_tree()
+        want = inputs(tree)
+        if program.exists() and stamp.exists() and stamp.read_text() == want:
+            return program
+        print(f"building MicroPython ({variant}) from {tree}, about half a minute", flush=True)
+        built = build_unix(tree, variant)
+        link(program, built)
+        link(OUT / "mpy-cross", OUT / "build-mpy-cross" / "mpy-cross")
+        stamp.write_text(want)
+    return program
+
+
+def link(name: Path, target: Path) -> None:
+    """Make `name` a relative symbolic link to `target`, in one step."""
+    fresh = name.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(os.path.relpath(target, name.parent))
+    fresh.replace(name)
+
+
+def main() -> None:
+    """Build the variants named on the command line (default: unix)."""
+    for variant in sys.argv[1:] or ["unix"]:
+        if variant not in CROSS:
+            sys.exit(f"unknown variant {variant}; there are {', '.join(CROSS)}")
+        try:
+            print(ensure(variant))
+        except debian_source.SourceError as error:
+            sys.exit(f"no MicroPython source: {error}")
+
+
+if __name__ == "__main__":
+    main()
