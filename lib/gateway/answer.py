@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""Can this uplink APDU be an answer to that request? What is visible without a key.
+
+Tags of DLMS/COSEM (Green Book, COSEMpdu ASN.1; facts/dlms.md 4). Service-specific answers
+must fit the request's service; plain ones must also echo its invoke-id. Ciphered and
+general forms (DB, DC, DD, DF, E0) reveal nothing, so they pass: the exchange decides by
+time and SAPs. Law: say no only when the octets prove it.
+"""
+
+from micropython import const
+
+_DATA_NOTIFICATION = const(0x0F)
+_EVENT_NOTIFICATION = const(0xC2)
+_AARQ = const(0x60)
+_AARE = const(0x61)
+_RLRQ = const(0x62)
+_RLRE = const(0x63)
+_GBT = const(0xE0)
+
+_GBT_LAST_BLOCK = const(0x80)
+_GBT_STREAMING = const(0x40)
+_SERVICE_CONFIRMED = const(0x40)  # bit 6 of invoke-id-and-priority
+_INVOKE_ID_MASK = const(0x0F)
+
+# request tag -> the one service-specific answer to it
+_ANSWER_TO = {
+    0x05: 0x0C, 0x06: 0x0D, 0x25: 0x2C, 0x26: 0x2D, 0x45: 0x4C, 0x46: 0x4D,  # short names: plain, glo, ded
+    0x60: 0x61, 0x62: 0x63,
+    0xC0: 0xC4, 0xC1: 0xC5, 0xC3: 0xC7, 0xD9: 0xDA,
+    0xC8: 0xCC, 0xC9: 0xCD, 0xCB: 0xCF,
+    0xD0: 0xD4, 0xD1: 0xD5, 0xD3: 0xD7,
+}  # fmt: skip
+_SPECIFIC = frozenset(_ANSWER_TO.values())
+_WITH_INVOKE_ID = frozenset((0xC0, 0xC1, 0xC3))
+
+
+def is_unsolicited(tag: int) -> bool:
+    """DataNotification and EventNotification answer nothing, whatever is pending."""
+    return tag in (_DATA_NOTIFICATION, _EVENT_NOTIFICATION)
+
+
+def fits(request: memoryview, req_off: int, req_len: int, reply: memoryview, off: int, length: int) -> bool:
+    """False when `reply` cannot be the answer to `request` by tag or invoke-id."""
+    asked = request[req_off]
+    tag = reply[off]
+    if is_unsolicited(tag):
+        return False
+    if tag not in _SPECIFIC or asked not in _ANSWER_TO:
+        return True
+    if tag != _ANSWER_TO[asked]:
+        return False
+    if asked not in _WITH_INVOKE_ID or req_len < 3 or length < 3:
+        return True
+    return (request[req_off + 2] ^ reply[off + 2]) & _INVOKE_ID_MASK == 0
+
+
+def is_more_coming(reply: memoryview, off: int, length: int) -> bool:
+    """A general block transfer block that the server will follow up without being asked."""
+    if reply[off] != _GBT or length < 2:
+        return False
+    return reply[off + 1] & (_GBT_LAST_BLOCK | _GBT_STREAMING) == _GBT_STREAMING
+
+
+def needs_no_reply(request: memoryview, off: int, length: int) -> bool:
+    """Visible cases of a request that is never answered: unconfirmed SET and ACTION, and
+    general block transfer blocks that the client streams."""
+    tag = request[off]
+    if tag == _GBT:
+        return is_more_coming(request, off, length)
+    return tag in (0xC1, 0xC3) and length > 2 and not request[off + 2] & _SERVICE_CONFIRMED
+
+
+def opens_association(tag: int) -> bool:
+    """AARQ: from here on the (node, client SAP) pair belongs to the session."""
+    return tag == _AARQ
+
+
+def ends_association(request_tag: int, reply: memoryview, off: int, length: int) -> bool:
+    """After this answer nobody owns the pair: RLRE, or an AARQ that was not accepted."""
+    if request_tag == _RLRQ:
+        return True
+    return request_tag == _AARQ and not _is_accepted(reply, off, length)
+
+
+def _is_accepted(reply: memoryview, off: int, length: int) -> bool:
+    """True for an AARE whose result (A2 03 02 01 rr) is 0, or one too odd to read."""
+    if reply[off] != _AARE:
+        return False
+    at = off + 2
+    end = off + length
+    while at + 4 < end:
+        if reply[at] == 0xA2:
+            return reply[at + 4] == 0
+        at += 2 + reply[at + 1]
+    return True

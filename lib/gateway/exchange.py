@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""Exchanges: one request of a head-end with all its replies; a fixed pool of them.
+
+A node has at most one exchange on the air; its others wait in order. After a request that
+got no answer the node rests in GUARD for a while: the answer may still come and must meet
+nobody. An exchange outlives its session: what is on the air is waited for, then dropped.
+Law: every accepted request ends in exactly one of: answered, refused, silent.
+"""
+
+from base.errors import LocalError
+from base.ticks import ticks_add, ticks_diff
+from dlms.gateway_prefix import MAX_ADDR_LEN, PREFIX_FIXED_LEN
+from micropython import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_PREFIX_LEN = const(35)
+
+# States.
+FREE = const(0)
+QUEUED = const(1)
+ON_AIR = const(2)  # taken by the medium, transmission not confirmed yet
+SENT = const(3)  # first transmission confirmed, reply window open
+GUARD = const(4)  # no answer in time; a late one must not meet the node's next exchange
+
+# Events.
+SUBMITTED = const(0)
+CONFIRMED = const(1)
+ANSWERED = const(2)  # complete: replied, or nothing more is expected
+NOT_SENT = const(3)  # the modem never put it on the air
+UNANSWERED = const(4)
+OVER = const(5)  # deadline reached, cancelled, or the late reply came
+
+_NO = -1
+# rows: FREE QUEUED ON_AIR SENT GUARD; columns: the events in order
+_NEXT = (
+    (_NO, _NO, _NO, _NO, _NO, _NO),
+    (ON_AIR, _NO, _NO, _NO, _NO, FREE),
+    (_NO, SENT, FREE, QUEUED, GUARD, _NO),
+    (_NO, SENT, FREE, _NO, GUARD, _NO),
+    (_NO, _NO, _NO, _NO, _NO, FREE),
+)
+
+assert MAX_PREFIX_LEN == MAX_ADDR_LEN + PREFIX_FIXED_LEN
+
+
+def next_state(state: int, event: int) -> int:
+    """The state after `event`; raises LocalError for a cell that cannot happen."""
+    after = _NEXT[state][event]
+    if after == _NO:
+        raise LocalError("exchange: event %d in state %d" % (event, state))
+    return after
+
+
+class Exchange:
+    """One slot of the pool. `buf` is a slab number, -1 when given back."""
+
+    def __init__(self) -> None:
+        self.state = FREE
+        self.session: "object | None" = None
+        self.node = -1
+        self.client_sap = 0
+        self.server_sap = 0
+        self.wport = 0  # server wPort the head-end asked for: the source of the answers
+        self.buf = -1
+        self.off = 0
+        self.length = 0
+        self.tag = 0
+        self.order = 0  # of arrival
+        self.tries = 0
+        self.since = 0  # tick of the last change of state
+        self.deadline = 0
+        self.prefix = bytearray(MAX_PREFIX_LEN)
+        self.prefix_len = 0
+
+    def fire(self, now: int, event: int) -> int:
+        """Go to the next state; returns it."""
+        self.state = next_state(self.state, event)
+        self.since = now
+        return self.state
+
+
+class Exchanges:
+    """The pool: `capacity` slots, at most `per_node` of them for one node."""
+
+    def __init__(self, capacity: int, per_node: int) -> None:
+        self._slots = [Exchange() for _ in range(capacity)]
+        self._per_node = per_node
+        self._arrivals = 0
+        self.open_cnt = 0
+        self.max_open = 0
+
+    def __iter__(self) -> "Iterator[Exchange]":
+        return iter(self._slots)
+
+    def has_room(self, node: int) -> bool:
+        """One more request for `node` would be taken."""
+        if self.open_cnt == len(self._slots):
+            return False
+        waiting = 0
+        for exchange in self._slots:
+            if exchange.state == QUEUED and exchange.node == node:
+                waiting += 1
+        return waiting < self._per_node
+
+    def open(self, now: int, session: object, node: int, queue_ms: int) -> Exchange:
+        """Take a slot in state QUEUED; the caller fills in the request. Needs `has_room`."""
+        for exchange in self._slots:
+            if exchange.state == FREE:
+                break
+        else:
+            raise LocalError("no exchange slot: ask has_room first")
+        self._arrivals = (self._arrivals + 1) & 0x3FFFFFFF
+        exchange.state = QUEUED
+        exchange.session = session
+        exchange.node = node
+        exchange.order = self._arrivals
+        exchange.tries = 0
+        exchange.since = now
+        exchange.deadline = ticks_add(now, queue_ms)
+        exchange.prefix_len = 0
+        self.open_cnt += 1
+        self.max_open = max(self.max_open, self.open_cnt)
+        return exchange
+
+    def close(self, exchange: Exchange) -> None:
+        """Free the slot; its buffer must have been given back."""
+        if exchange.buf >= 0:
+            raise LocalError("exchange closed with a buffer")
+        exchange.state = FREE
+        exchange.session = None
+        self.open_cnt -= 1
+
+    def active(self, node: int) -> "Exchange | None":
+        """The exchange of `node` that is on the air or in its guard time."""
+        for exchange in self._slots:
+            if exchange.state >= ON_AIR and exchange.node == node:
+                return exchange
+        return None
+
+    def on_line(self, node: int) -> "Exchange | None":
+        """The exchange of `node` that the medium has now."""
+        for exchange in self._slots:
+            if exchange.state in (ON_AIR, SENT) and exchange.node == node:
+                return exchange
+        return None
+
+    def next_due(self, now: int) -> "Exchange | None":
+        """A QUEUED or GUARD exchange whose deadline has come, or None."""
+        for exchange in self._slots:
+            if exchange.state in (QUEUED, GUARD) and ticks_diff(exchange.deadline, now) <= 0:
+                return exchange
+        return None
+
+    def next_deadline(self) -> "int | None":
+        """The soonest deadline of a QUEUED or GUARD exchange."""
+        soonest = None
+        for exchange in self._slots:
+            if exchange.state not in (QUEUED, GUARD):
+                continue
+            if soonest is None or ticks_diff(exchange.deadline, soonest) < 0:
+                soonest = exchange.deadline
+        return soonest

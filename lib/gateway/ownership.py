@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Which session holds which association: (node, client SAP) pairs, bounded.
+
+A pair belongs to a session from its AARQ until release, refusal, time-out or the session's
+end (design/behaviour.md). The association itself lives in the meter; this only keeps two
+head-ends from talking into one.
+"""
+
+from base.ticks import ticks_add, ticks_diff
+
+_NOBODY = None
+
+
+class Ownership:
+    """At most `capacity` pairs; a pair unused for `timeout_ms` is nobody's again."""
+
+    def __init__(self, capacity: int, timeout_ms: int) -> None:
+        self._index: "dict[int, int]" = {}
+        self._session: "list[object | None]" = [_NOBODY] * capacity
+        self._until = [0] * capacity
+        self._free = list(range(capacity))
+        self._timeout_ms = timeout_ms
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def owner(self, now: int, node: int, client_sap: int) -> "object | None":
+        """The session that holds the pair, None when nobody does (any more)."""
+        slot = self._index.get(node << 8 | client_sap, -1)
+        if slot < 0:
+            return _NOBODY
+        if ticks_diff(self._until[slot], now) <= 0:
+            self.release(node, client_sap)
+            return _NOBODY
+        return self._session[slot]
+
+    def take(self, now: int, node: int, client_sap: int, session: object) -> bool:
+        """Give the pair to `session` (or keep it there); False when the table is full."""
+        key = node << 8 | client_sap
+        slot = self._index.get(key, -1)
+        if slot < 0:
+            if not self._free:
+                self._purge(now)
+            if not self._free:
+                return False
+            slot = self._free.pop()
+            self._index[key] = slot
+        self._session[slot] = session
+        self._until[slot] = ticks_add(now, self._timeout_ms)
+        return True
+
+    def refresh(self, now: int, node: int, client_sap: int) -> None:
+        """The pair was used; its time-out starts again."""
+        slot = self._index.get(node << 8 | client_sap, -1)
+        if slot >= 0:
+            self._until[slot] = ticks_add(now, self._timeout_ms)
+
+    def release(self, node: int, client_sap: int) -> None:
+        """The association ended; nothing happens when nobody held the pair."""
+        slot = self._index.pop(node << 8 | client_sap, -1)
+        if slot >= 0:
+            self._session[slot] = _NOBODY
+            self._free.append(slot)
+
+    def release_session(self, session: object) -> None:
+        """The session ended: all its pairs are free."""
+        for key in [k for k, slot in self._index.items() if self._session[slot] is session]:
+            self.release(key >> 8, key & 0xFF)
+
+    def _purge(self, now: int) -> None:
+        """Drop every pair that has timed out (only when room is needed)."""
+        for key in [k for k, slot in self._index.items() if ticks_diff(self._until[slot], now) <= 0]:
+            self.release(key >> 8, key & 0xFF)

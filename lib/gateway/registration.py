@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: MIT
+"""Registration table: one fixed 32-octet row per meter, all in one bytearray.
+
+The row number is the identity: SAP and PLC address follow from it by arithmetic, so
+neither can move while a title keeps its row, and looking one up costs nothing.
+    row r  ->  SAP 0x0010 + r (0x007F, the broadcast SAP, is skipped)  ->  address r + 1
+A title keeps its row across reboots, re-registrations and updates. After `remove` the row
+is quarantined: only the same title may have it back before the time is over.
+Law: what must survive a power cut is in the journal before a call returns.
+"""
+
+import struct
+
+from base.errors import LocalError
+from micropython import const
+from plc.medium import (
+    NODE_ASSIGNED,
+    NODE_FREE,
+    NODE_ONLINE,
+    NODE_QUARANTINED,
+    STAT_LATE,
+    STAT_RX,
+    STAT_TIMEOUT,
+    STAT_TX,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gateway.journal import Journal
+
+_ROW_LEN = const(32)
+_TITLE_LEN = const(8)  # octets kept per title; a 6-octet title is followed by two zeros
+# Offsets in a row; the last four-octet field holds the end of a quarantine (wall seconds).
+_STATE = const(8)
+_CREDIT = const(9)
+_HEARD = const(10)
+_ADDRESSED = const(14)
+_THINK = const(18)
+_STATS = const(20)  # four 16-bit counters in the order of plc.medium.STAT_*
+_UNTIL = const(28)
+
+FIRST_SAP = const(0x0010)
+BROADCAST_SAP = const(0x007F)
+_BROADCAST_ROW = const(0x6F)  # 0x7F - 0x10: rows from here on have their SAP one higher
+
+MAX_NODES = const(1792)
+DEFAULT_QUARANTINE_S = const(2592000)  # 30 days (design/behaviour.md)
+_CLOCK_IS_SET = const(1700000000)  # a wall clock before this (2023-11) has never been set
+
+assert (STAT_TX, STAT_RX, STAT_TIMEOUT, STAT_LATE) == (0, 1, 2, 3)
+
+
+def sap_of(row: int) -> int:
+    """Gateway SAP of a row: 0x0010 upwards, never 0x007F."""
+    return FIRST_SAP + row + (1 if row >= _BROADCAST_ROW else 0)
+
+
+def row_of(sap: int) -> int:
+    """Row a gateway SAP stands for; negative when it is below 0x0010 or the broadcast SAP."""
+    if sap == BROADCAST_SAP:
+        return -1
+    return sap - FIRST_SAP - (1 if sap > BROADCAST_SAP else 0)
+
+
+class Table:
+    """All meters of one segment; implements `plc.contract.Nodes`.
+
+    `capacity` rows (1..1792), `title_len` 6 or 8 octets, `journal` keeps what must last.
+    `generation` changes whenever the list of published nodes does. `wall_s` is set by the
+    application from the clock (seconds; 0 = not known): a quarantine ends only by a clock
+    that is known to be set.
+    """
+
+    def __init__(
+        self, capacity: int, title_len: int, journal: "Journal", initial_credit: int, quarantine_s: int
+    ) -> None:
+        if not 1 <= capacity <= MAX_NODES or title_len not in (6, 8):
+            raise LocalError("table: capacity 1..1792, title 6 or 8 octets")
+        self.capacity = capacity
+        self.title_len = title_len
+        self.generation = 0
+        self.wall_s = 0
+        self._rows = bytearray(capacity * _ROW_LEN)
+        self._key = bytearray(_TITLE_LEN)
+        self._journal = journal
+        self._initial_credit = initial_credit
+        self._quarantine_s = quarantine_s
+        self._used = 0  # rows 0..used-1 have been given out at least once
+        self._count = 0
+
+    # --- identity ---
+
+    def count(self) -> int:
+        """Number of nodes that hold a row (not quarantined)."""
+        return self._count
+
+    def end(self) -> int:
+        """One past the highest row ever given out: the bound of a walk over all nodes."""
+        return self._used
+
+    def addr(self, row: int) -> int:
+        """PLC address (S-FSK MAC, G3 short address) of a row: 1..1792."""
+        return row + 1
+
+    def row_of_addr(self, addr: int) -> int:
+        """Row of a PLC address, -1 when no node holds it."""
+        return self._held(addr - 1)
+
+    def sap(self, row: int) -> int:
+        """Gateway SAP of a row."""
+        return sap_of(row)
+
+    def row_of_sap(self, sap: int) -> int:
+        """Row of a gateway SAP, -1 when no node holds it."""
+        return self._held(row_of(sap))
+
+    def find(self, title: "bytes | bytearray | memoryview") -> int:
+        """Row that holds `title` (title_len octets), -1 when unknown or quarantined."""
+        return self._held(self._find_any(title))
+
+    def title_into(self, row: int, dst: "bytearray | memoryview", off: int) -> int:
+        """Write the title to dst[off:]; returns its length."""
+        base = row * _ROW_LEN
+        for i in range(self.title_len):
+            dst[off + i] = self._rows[base + i]
+        return self.title_len
+
+    def title(self, row: int) -> bytes:
+        """The title as bytes (allocates: for logs and lists, not for the path of a frame)."""
+        base = row * _ROW_LEN
+        return bytes(self._rows[base : base + self.title_len])
+
+    # --- life of a row ---
+
+    def add(self, title: "bytes | bytearray | memoryview") -> int:
+        """Give `title` its row: the one it has, had, or the lowest free one; -1 when full.
+
+        The row is in the journal when this returns; its state is NODE_ASSIGNED. -1 also when
+        the journal could not be written: the node is found again by a later discovery.
+        """
+        row = self._find_any(title)
+        if row >= 0 and self.state(row) != NODE_QUARANTINED:
+            return row
+        if row < 0:
+            row = self._lowest_free()
+        if row < 0:
+            return -1
+        if len(title) != self.title_len:
+            raise LocalError("title of %d octets" % len(title))
+        self._load_key(title)
+        if not self._journal.assign(self, row, self._key):
+            return -1
+        self.put_assigned(row, self._key)
+        return row
+
+    def remove(self, row: int) -> bool:
+        """Take a node out of the table; its row is quarantined. False: flash refused, it stays."""
+        if self._held(row) < 0:
+            raise LocalError("row %d holds no node" % row)
+        until = self.wall_s + self._quarantine_s if self.wall_s > _CLOCK_IS_SET else 0
+        return self._quarantine(row, until)
+
+    def put_assigned(self, row: int, title: "bytes | bytearray") -> None:
+        """Set a row as the journal says (replay) or has just recorded."""
+        if self._held(row) < 0:
+            self._count += 1
+        base = row * _ROW_LEN
+        struct.pack_into("<8sBBIIHHHHHI", self._rows, base, title, NODE_ASSIGNED, self._initial_credit, *(0,) * 8)
+        self._used = max(self._used, row + 1)
+        self.generation += 1
+
+    def put_quarantined(self, row: int, until: int) -> None:
+        """Quarantine a row until wall time `until` (seconds; 0 = from when the clock is set)."""
+        if self._held(row) >= 0:
+            self._count -= 1
+        self._rows[row * _ROW_LEN + _STATE] = NODE_QUARANTINED
+        struct.pack_into("<I", self._rows, row * _ROW_LEN + _UNTIL, until)
+        self.generation += 1
+
+    def until(self, row: int) -> int:
+        """End of a quarantine, wall seconds; 0 while it waits for a set clock."""
+        return struct.unpack_from("<I", self._rows, row * _ROW_LEN + _UNTIL)[0]  # type: ignore[no-any-return]
+
+    def restore_online(self) -> int:
+        """After replay: all assigned nodes are taken as online, as before the cut. Their number."""
+        restored = 0
+        for row in range(self._used):
+            if self.state(row) == NODE_ASSIGNED:
+                self._rows[row * _ROW_LEN + _STATE] = NODE_ONLINE
+                restored += 1
+        return restored
+
+    def settle_quarantines(self) -> None:
+        """Give quarantines that began without a clock their end; call when `wall_s` gets known."""
+        if self.wall_s <= _CLOCK_IS_SET:
+            return
+        for row in range(self._used):
+            if self.state(row) == NODE_QUARANTINED and not self.until(row):
+                self._quarantine(row, self.wall_s + self._quarantine_s)
+
+    def title_key(self, row: int) -> bytes:
+        """The eight octets a row keeps for its title."""
+        return bytes(self._rows[row * _ROW_LEN : row * _ROW_LEN + _TITLE_LEN])
+
+    # --- live values of a row ---
+
+    def state(self, row: int) -> int:
+        """NODE_FREE .. NODE_QUARANTINED of plc.medium."""
+        return self._rows[row * _ROW_LEN + _STATE]
+
+    def set_state(self, row: int, state: int, now_s: int) -> None:
+        """Set ASSIGNED, ONLINE or LOST (the others go through add and remove)."""
+        if self._held(row) < 0:
+            raise LocalError("row %d holds no node" % row)
+        self._rows[row * _ROW_LEN + _STATE] = state
+
+    def credit(self, row: int) -> int:
+        """Initial credit 0..7 to use towards this node."""
+        return self._rows[row * _ROW_LEN + _CREDIT]
+
+    def set_credit(self, row: int, credit: int) -> None:
+        """Set the initial credit 0..7. Kept in RAM: it is learned again within minutes."""
+        self._rows[row * _ROW_LEN + _CREDIT] = credit
+
+    def heard(self, row: int, now_s: int) -> None:
+        """Any frame came from the node at uptime second `now_s`."""
+        struct.pack_into("<I", self._rows, row * _ROW_LEN + _HEARD, now_s)
+
+    def last_heard_s(self, row: int) -> int:
+        """Uptime second of the node's last frame, 0 = not since start."""
+        return struct.unpack_from("<I", self._rows, row * _ROW_LEN + _HEARD)[0]  # type: ignore[no-any-return]
+
+    def addressed(self, row: int, now_s: int) -> None:
+        """A frame to the node's own address went out at uptime second `now_s`."""
+        struct.pack_into("<I", self._rows, row * _ROW_LEN + _ADDRESSED, now_s)
+
+    def addressed_s(self, row: int) -> int:
+        """Uptime second of the last frame to the node's own address, 0 = not since start."""
+        return struct.unpack_from("<I", self._rows, row * _ROW_LEN + _ADDRESSED)[0]  # type: ignore[no-any-return]
+
+    def think_ms(self, row: int) -> int:
+        """Measured think time, ms; 0 = not measured yet."""
+        return struct.unpack_from("<H", self._rows, row * _ROW_LEN + _THINK)[0]  # type: ignore[no-any-return]
+
+    def note_think(self, row: int, ms: int) -> None:
+        """Blend one measured think time in: rises at once, falls by an eighth."""
+        old = self.think_ms(row)
+        new = ms if ms >= old else old - (old - ms) // 8
+        struct.pack_into("<H", self._rows, row * _ROW_LEN + _THINK, min(max(new, 1), 0xFFFF))
+
+    def note(self, row: int, what: int) -> None:
+        """Count STAT_TX, STAT_RX, STAT_TIMEOUT or STAT_LATE; stays at 65535."""
+        off = row * _ROW_LEN + _STATS + 2 * what
+        value = self._rows[off] | self._rows[off + 1] << 8
+        if value < 0xFFFF:
+            struct.pack_into("<H", self._rows, off, value + 1)
+
+    def stat(self, row: int, what: int) -> int:
+        """The counter `what` of a row, 0..65535."""
+        return struct.unpack_from("<H", self._rows, row * _ROW_LEN + _STATS + 2 * what)[0]  # type: ignore[no-any-return]
+
+    # --- inside ---
+
+    def _quarantine(self, row: int, until: int) -> bool:
+        if not self._journal.quarantine(self, row, self.title_key(row), until):
+            return False
+        self.put_quarantined(row, until)
+        return True
+
+    def _held(self, row: int) -> int:
+        """`row` if a node holds it, else -1."""
+        if not 0 <= row < self._used:
+            return -1
+        state = self._rows[row * _ROW_LEN + _STATE]
+        return -1 if state in (NODE_FREE, NODE_QUARANTINED) else row
+
+    def _load_key(self, title: "bytes | bytearray | memoryview") -> None:
+        for i in range(_TITLE_LEN):
+            self._key[i] = title[i] if i < len(title) else 0
+
+    def _find_any(self, title: "bytes | bytearray | memoryview") -> int:
+        """Row whose title is `title`, also when quarantined; -1 when none.
+
+        A search by the interpreter's own `find` over all rows: 57 kB in C beats an index
+        that would have to be kept, and it runs for discovery and E6 prefixes only.
+        """
+        if len(title) != self.title_len:
+            return -1
+        self._load_key(title)
+        end = self._used * _ROW_LEN
+        at = self._rows.find(self._key, 0, end)
+        while at >= 0:
+            if at % _ROW_LEN == 0 and self._rows[at + _STATE] != NODE_FREE:
+                return at // _ROW_LEN
+            at = self._rows.find(self._key, at + 1, end)
+        return -1
+
+    def _lowest_free(self) -> int:
+        for row in range(self._used):
+            state = self.state(row)
+            if state == NODE_FREE or (state == NODE_QUARANTINED and self._is_over(row)):
+                return row
+        return self._used if self._used < self.capacity else -1
+
+    def _is_over(self, row: int) -> bool:
+        until = self.until(row)
+        return bool(until) and self.wall_s > _CLOCK_IS_SET and self.wall_s >= until
