@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from base.slab import Slab
+
 MAX_PREFIX_LEN = const(35)
 
 # States.
@@ -72,14 +74,34 @@ class Exchange:
         self.tries = 0
         self.since = 0  # tick of the last change of state
         self.deadline = 0
-        self.prefix = bytearray(MAX_PREFIX_LEN)
+        self._prefix = bytearray(MAX_PREFIX_LEN)
         self.prefix_len = 0
+
+    def keep_prefix(self, prefix: memoryview) -> None:
+        """Remember the E6 prefix (0..35 octets): the frame header is written over it in the buffer."""
+        self.prefix_len = len(prefix)
+        for i in range(self.prefix_len):
+            self._prefix[i] = prefix[i]
+
+    def kept_prefix(self) -> "bytes | memoryview":
+        """The prefix the answer must carry, empty when there was none."""
+        return memoryview(self._prefix)[: self.prefix_len] if self.prefix_len else b""
 
     def fire(self, now: int, event: int) -> int:
         """Go to the next state; returns it."""
         self.state = next_state(self.state, event)
         self.since = now
         return self.state
+
+
+def _same_route(a: Exchange, b: Exchange) -> bool:
+    return (
+        a.session is b.session
+        and a.node == b.node
+        and a.client_sap == b.client_sap
+        and a.server_sap == b.server_sap
+        and a.length == b.length
+    )
 
 
 class Exchanges:
@@ -89,6 +111,7 @@ class Exchanges:
         self._slots = [Exchange() for _ in range(capacity)]
         self._per_node = per_node
         self._arrivals = 0
+        self._cursor = -1
         self.open_cnt = 0
         self.max_open = 0
 
@@ -107,11 +130,7 @@ class Exchanges:
 
     def open(self, now: int, session: object, node: int, queue_ms: int) -> Exchange:
         """Take a slot in state QUEUED; the caller fills in the request. Needs `has_room`."""
-        for exchange in self._slots:
-            if exchange.state == FREE:
-                break
-        else:
-            raise LocalError("no exchange slot: ask has_room first")
+        exchange = self._next_free()
         self._arrivals = (self._arrivals + 1) & 0x3FFFFFFF
         exchange.state = QUEUED
         exchange.session = session
@@ -132,6 +151,32 @@ class Exchanges:
         exchange.state = FREE
         exchange.session = None
         self.open_cnt -= 1
+
+    def ended_lately(self, now: int, node: int, client_sap: int, within_ms: int) -> bool:
+        """The pair had an exchange that ended less than `within_ms` ago (as far as slots remember)."""
+        for exchange in self._slots:
+            if exchange.state == FREE and exchange.node == node and exchange.client_sap == client_sap:
+                if ticks_diff(now, exchange.since) < within_ms:
+                    return True
+        return False
+
+    def repeats_pending(self, candidate: Exchange, slab: "Slab") -> bool:
+        """`candidate` (open, request filled in) equals a pending request of its session."""
+        apdu = slab.view(candidate.buf)[candidate.off : candidate.off + candidate.length]
+        for other in self._slots:
+            if other is candidate or other.buf < 0 or not _same_route(other, candidate):
+                continue
+            if apdu == slab.view(other.buf)[other.off : other.off + other.length]:
+                return True
+        return False
+
+    def _next_free(self) -> Exchange:
+        """The free slot that has rested longest: it still knows whose exchange ended in it."""
+        for _ in range(len(self._slots)):
+            self._cursor = (self._cursor + 1) % len(self._slots)
+            if self._slots[self._cursor].state == FREE:
+                return self._slots[self._cursor]
+        raise LocalError("no exchange slot: ask has_room first")
 
     def active(self, node: int) -> "Exchange | None":
         """The exchange of `node` that is on the air or in its guard time."""

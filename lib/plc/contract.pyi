@@ -11,14 +11,24 @@ class Medium(Protocol):
     tailroom: int  # octets needed behind it
     max_apdu: int  # largest APDU the medium carries in one piece
     is_up: bool  # configured, synchronised, operating
+    is_open: bool  # inside the operating window
     counters: Counters
     def start(self, now: int) -> None: ...
     def submit(
-        self, now: int, node: int, client_sap: int, server_sap: int, buf: memoryview, off: int, length: int
+        self,
+        now: int,
+        node: int,
+        saps: tuple[int, int],
+        buf: memoryview,
+        off: int,
+        length: int,
+        expects_reply: bool,
     ) -> bool:
         """Send buf[off:off+length] to `node` (row, or BROADCAST). False: nothing taken.
 
-        True: the medium owns `buf` until MediumSink.on_done for this node.
+        `saps` = (client SAP, server SAP). `expects_reply` False: unconfirmed, the line is free
+        again after the last repetition (DONE_SENT). True: the medium owns `buf` until
+        MediumSink.on_done for this node. Never calls the sink from inside.
         Raises LocalError when length > max_apdu or a SAP does not fit the medium.
         """
     def feed(self, now: int, mv: memoryview, n: int) -> None: ...

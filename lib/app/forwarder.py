@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: MIT
+"""The one straight path, both directions; read it from top to bottom.
+
+down:  on_request -> router -> (own device | refusal | exchange) -> scheduler -> medium
+up:    medium -> on_uplink -> the exchange that waits for it -> wrapper -> session
+The APDU is copied once, uplink, out of the modem's receive buffer. It is never changed,
+never sent twice by us, never given to anybody but the session that asked.
+"""
+
+from app.replies import HEADROOM, Replies
+from base.counters import Counters
+from base.ticks import ticks_add
+from gateway import answer, refusal
+from gateway.exchange import (
+    ANSWERED,
+    CONFIRMED,
+    GUARD,
+    NOT_SENT,
+    ON_AIR,
+    OVER,
+    QUEUED,
+    SUBMITTED,
+    UNANSWERED,
+    Exchanges,
+)
+from gateway.ownership import Ownership
+from gateway.router import OWN_SAP, TO_ALL, TO_BAD, TO_NOBODY, TO_OWN
+from gateway.scheduler import Scheduler
+from micropython import const
+from plc.medium import (
+    BROADCAST,
+    DONE_LINK_DOWN,
+    DONE_NO_REPLY,
+    DONE_NOT_SENT,
+    NODE_GONE_EVENT,
+    NODE_LOST_EVENT,
+    NODE_ONLINE,
+    STAT_LATE,
+    STAT_RX,
+    STAT_TIMEOUT,
+    STAT_TX,
+    UPLINK_FOREIGN,
+    UPLINK_LAST,
+    UPLINK_MORE,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from base.slab import Slab
+    from gateway.exchange import Exchange
+    from gateway.registration import Table
+    from gateway.router import Router
+    from plc.contract import Medium
+
+    from app.contract import Device, PushRoute, Session
+
+_MAX_CLIENT_SAP = const(0xFF)
+_MAX_TRIES = const(3)  # of handing one APDU to a modem that never got it on the air
+_ACCEPTED = const(-1)
+_CIPHERED_PUSH = (0xDB, 0xDC, 0xDD, 0xDF)
+
+
+
+class Rules:
+    """Limits of the forwarding path, from the configuration; milliseconds and counts."""
+
+    exchanges_cnt = 32
+    per_node_cnt = 4
+    queue_ms = 60000
+    guard_ms = 3000
+    associations_cnt = 256
+    association_ms = 300000
+    refuse_by_exception = True
+    uplink_reserve_cnt = 8
+
+
+class Forwarder:
+    """Implements `plc.contract.MediumSink`; sessions call `on_request` and `on_session_end`.
+
+    `medium`, `device` (own logical device), `push` and `on_event` are wired by main.py
+    after construction. A session has: number, last_turn, is_open, send(buf, off, length).
+    """
+
+    medium: "Medium"
+    device: "Device"
+
+    def __init__(self, table: "Table", slab: "Slab", router: "Router", rules: Rules) -> None:
+        self._table = table
+        self._slab = slab
+        self._router = router
+        self._rules = rules
+        self.exchanges = Exchanges(rules.exchanges_cnt, rules.per_node_cnt)
+        self.ownership = Ownership(rules.associations_cnt, rules.association_ms)
+        self._scheduler = Scheduler(self.exchanges)
+        self.counters = Counters(refusal.NAMES)
+        self._replies = Replies(slab, self.counters, rules.refuse_by_exception)
+        self.push: "PushRoute | None" = None
+        self.on_event: "object | None" = None
+
+    # --- down: WAN to PLC ---
+
+    def may_read(self) -> bool:
+        """A WAN session may take a buffer: enough stay free for what comes up the line."""
+        return self._slab.free_cnt > self._rules.uplink_reserve_cnt
+
+    def on_request(self, now: int, session: "Session", ports: "tuple[int, int]", buf: int, length: int) -> None:
+        """One APDU from the WAN in slab buffer `buf` at HEADROOM; the buffer is ours now.
+
+        `ports` = (source, destination) wPort of the WPDU.
+        """
+        source, destination = ports
+        view = self._slab.view(buf)
+        target = self._router.resolve(destination, view, HEADROOM, length)
+        if target == TO_OWN:
+            self._ask_own_device(now, session, source, buf, length)
+            return
+        off = HEADROOM + self._router.prefix_len
+        apdu_len = length - self._router.prefix_len
+        reason = self._reason_against(now, session, target, source, view[off], apdu_len)
+        if reason == _ACCEPTED:
+            self._open(now, session, ports, buf, off, apdu_len)
+            self.on_free(now)
+            return
+        self._replies.refuse(session, reason, (destination, source), view[HEADROOM:off])
+        self._slab.free(buf)
+
+    def _open(
+        self, now: int, session: "Session", ports: "tuple[int, int]", buf: int, off: int, length: int
+    ) -> None:
+        """Queue an exchange for the request the router has just resolved."""
+        view = self._slab.view(buf)
+        exchange = self.exchanges.open(now, session, self._router.node, self._rules.queue_ms)
+        exchange.client_sap, exchange.wport = ports
+        exchange.server_sap = self._router.server_sap
+        exchange.buf = buf
+        exchange.off = off
+        exchange.length = length
+        exchange.tag = view[off]
+        exchange.keep_prefix(view[HEADROOM:off])
+        if self.exchanges.repeats_pending(exchange, self._slab):
+            self.counters.inc(refusal.DUPLICATE)
+            self._end(now, exchange, OVER)
+
+    def _ask_own_device(self, now: int, session: "Session", client: int, buf: int, length: int) -> None:
+        """SAP 1 answers at once, into a second buffer."""
+        out = self._slab.alloc()
+        answer_len = 0
+        if out < 0:
+            self.counters.inc(refusal.NO_BUFFER)
+        else:
+            view = self._slab.view(buf)
+            answer_len = self.device.request(
+                now, session.number, client, view, HEADROOM, length, self._slab.view(out), HEADROOM, self._slab.size
+            )
+        self._slab.free(buf)
+        if answer_len:
+            self._replies.send(session, (OWN_SAP, client), b"", out, answer_len)
+        elif out >= 0:
+            self._slab.free(out)
+
+    def _reason_against(
+        self, now: int, session: "Session", target: int, client_sap: int, tag: int, apdu_len: int
+    ) -> int:
+        """Why this request cannot go on the air, or _ACCEPTED; takes the pair for an AARQ."""
+        node = BROADCAST if target == TO_ALL else self._router.node
+        if target == TO_NOBODY:
+            return refusal.UNKNOWN_SAP
+        if target == TO_BAD:
+            return refusal.BAD_PREFIX
+        if not 0 < client_sap <= _MAX_CLIENT_SAP or self._router.server_sap > _MAX_CLIENT_SAP:
+            return refusal.CLIENT_SAP
+        if apdu_len > self.medium.max_apdu:
+            return refusal.TOO_LONG
+        if node != BROADCAST and self._table.state(node) != NODE_ONLINE:
+            return refusal.NODE_AWAY
+        if not self.medium.is_open:
+            return refusal.OUTSIDE_WINDOW
+        if not self.exchanges.has_room(node):
+            return refusal.QUEUE_FULL
+        return _ACCEPTED if node == BROADCAST else self._claim(now, session, node, client_sap, tag)
+
+    def _claim(self, now: int, session: "Session", node: int, client_sap: int, tag: int) -> int:
+        """The (node, client SAP) pair: refuse it to all but its owner."""
+        owner = self.ownership.owner(now, node, client_sap)
+        if owner is not None and owner is not session:
+            return refusal.PAIR_BUSY
+        if owner is session:
+            self.ownership.refresh(now, node, client_sap)
+        elif answer.opens_association(tag) and not self.ownership.take(now, node, client_sap, session):
+            return refusal.OWNERS_FULL
+        return _ACCEPTED
+
+    def on_free(self, now: int) -> None:
+        """The line is free: give it the next request, if there is one."""
+        exchange = self._scheduler.pick()
+        while exchange is not None and self._submit(now, exchange):
+            exchange = self._scheduler.pick()
+
+    def _submit(self, now: int, exchange: "Exchange") -> bool:
+        view = self._slab.view(exchange.buf)
+        expects_reply = exchange.node != BROADCAST and not answer.needs_no_reply(view, exchange.off, exchange.length)
+        saps = (exchange.client_sap, exchange.server_sap)
+        if not self.medium.submit(now, exchange.node, saps, view, exchange.off, exchange.length, expects_reply):
+            return False
+        exchange.fire(now, SUBMITTED)
+        exchange.tries += 1
+        self._scheduler.went(exchange)
+        return True
+
+    def on_sent(self, now: int, node: int) -> None:
+        """The modem confirmed the first transmission: from here on an answer is possible."""
+        exchange = self.exchanges.on_line(node)
+        if exchange is None:
+            return
+        exchange.fire(now, CONFIRMED)
+        self.counters.inc(refusal.BROADCAST if node == BROADCAST else refusal.FORWARDED)
+        if node != BROADCAST:
+            self._table.note(node, STAT_TX)
+
+    # --- up: PLC to WAN ---
+
+    def on_uplink(
+        self, now: int, node: int, client_sap: int, server_sap: int, mv: memoryview, off: int, length: int
+    ) -> int:
+        """One APDU from `node`: to the exchange that waits for it, to the push route, or dropped."""
+        exchange = self.exchanges.active(node)
+        if exchange is not None and (exchange.client_sap, exchange.server_sap) != (client_sap, server_sap):
+            exchange = None
+        if exchange is None or answer.is_unsolicited(mv[off]):
+            self._on_unasked(now, node, client_sap, mv, off, length)
+            return UPLINK_FOREIGN
+        if exchange.state == GUARD:
+            self._count_node(refusal.LATE, node, STAT_LATE)
+            self._end(now, exchange, OVER)
+            return UPLINK_FOREIGN
+        # NOTE: before the confirm nothing can be an answer to this request; it is the late or
+        # repeated answer to the one before (request, no answer, next request, late answer).
+        request = self._slab.view(exchange.buf)
+        is_early = exchange.state == ON_AIR
+        if is_early or not answer.fits(request, exchange.off, exchange.length, mv, off, length):
+            self._count_node(refusal.STALE, node, STAT_LATE)
+            return UPLINK_FOREIGN
+        self._deliver(exchange, mv, off, length)
+        if answer.ends_association(exchange.tag, mv, off, length):
+            self.ownership.release(node, client_sap)
+        return UPLINK_MORE if answer.is_more_coming(mv, off, length) else UPLINK_LAST
+
+    def _deliver(self, exchange: "Exchange", mv: memoryview, off: int, length: int) -> None:
+        """Wrap and hand the APDU to the session that asked; wPorts swapped, prefix echoed as E7."""
+        self._table.note(exchange.node, STAT_RX)
+        if exchange.session is None:
+            self.counters.inc(refusal.ORPHAN)
+            return
+        ports = (exchange.wport, exchange.client_sap)
+        if self._replies.deliver(exchange.session, ports, exchange.kept_prefix(), mv[off : off + length]):
+            self.counters.inc(refusal.DELIVERED)
+
+    def _on_unasked(self, now: int, node: int, client_sap: int, mv: memoryview, off: int, length: int) -> None:
+        """No exchange waits for it: a notification for the push route, or an old answer to drop.
+
+        NOTE: a ciphered push (DB..DF) looks like a late answer. It is one when the pair is owned
+        by a session or has just had an exchange; only otherwise is it a push.
+        """
+        tag = mv[off]
+        is_push = answer.is_unsolicited(tag)
+        if tag in _CIPHERED_PUSH and self.ownership.owner(now, node, client_sap) is None:
+            is_push = not self.exchanges.ended_lately(now, node, client_sap, 2 * self._rules.guard_ms)
+        if not is_push:
+            self._count_node(refusal.STALE, node, STAT_LATE)
+            return
+        if self.push is None:
+            self.counters.inc(refusal.PUSH_NO_ROUTE)
+            return
+        apdu = mv[off : off + length]
+        self.push.offer(now, self._table.sap(node), client_sap, apdu)
+        self.counters.inc(refusal.PUSHED)
+
+    # --- how exchanges end ---
+
+    def on_done(self, now: int, node: int, outcome: int) -> None:
+        """The medium is through with the request it had taken for `node`."""
+        exchange = self.exchanges.on_line(node)
+        if exchange is None:
+            return
+        if outcome in (DONE_NO_REPLY, DONE_LINK_DOWN):
+            self._await_late_answer(now, exchange)
+        elif outcome == DONE_NOT_SENT and exchange.state == ON_AIR:
+            self._retry_or_refuse(now, exchange)
+        else:
+            self._end(now, exchange, ANSWERED)
+
+    def _await_late_answer(self, now: int, exchange: "Exchange") -> None:
+        self._count_node(refusal.NO_ANSWER, exchange.node, STAT_TIMEOUT)
+        exchange.fire(now, UNANSWERED)
+        exchange.deadline = ticks_add(now, self._rules.guard_ms)
+        exchange.session = None
+        self._give_back(exchange)
+
+    def _retry_or_refuse(self, now: int, exchange: "Exchange") -> None:
+        """It never went on the air, so handing it to the modem again is not sending it again."""
+        exchange.fire(now, NOT_SENT)
+        if exchange.tries >= _MAX_TRIES or exchange.session is None:
+            self._refuse_queued(now, exchange, refusal.MODEM_REFUSED)
+
+    def _refuse_queued(self, now: int, exchange: "Exchange", reason: int) -> None:
+        if exchange.session is not None:
+            ports = (exchange.wport, exchange.client_sap)
+            self._replies.refuse(exchange.session, reason, ports, exchange.kept_prefix())
+        self._end(now, exchange, OVER)
+
+    def _end(self, now: int, exchange: "Exchange", event: int) -> None:
+        exchange.fire(now, event)
+        self._give_back(exchange)
+        self.exchanges.close(exchange)
+
+    def _give_back(self, exchange: "Exchange") -> None:
+        if exchange.buf >= 0:
+            self._slab.free(exchange.buf)
+            exchange.buf = -1
+
+    def _count_node(self, reason: int, node: int, stat: int) -> None:
+        self.counters.inc(reason)
+        if node != BROADCAST:
+            self._table.note(node, stat)
+
+    # --- what else ends them ---
+
+    def on_session_end(self, now: int, session: "Session") -> None:
+        """The head-end is gone: what waits is dropped, what is on the air becomes an orphan."""
+        for exchange in self.exchanges:
+            if exchange.session is not session:
+                continue
+            if exchange.state == QUEUED:
+                self._end(now, exchange, OVER)
+            else:
+                exchange.session = None
+        self.ownership.release_session(session)
+        self.device.close_connection(session.number)
+
+    def on_node(self, now: int, node: int, event: int) -> None:
+        """A node changed: nobody waits in the queue of a node that is lost or gone."""
+        if event in (NODE_LOST_EVENT, NODE_GONE_EVENT):
+            for exchange in self.exchanges:
+                if exchange.state == QUEUED and exchange.node == node:
+                    self._refuse_queued(now, exchange, refusal.NODE_AWAY)
+        if self.on_event is not None:
+            self.on_event(node, event)
+
+    def on_link(self, now: int, is_up: bool) -> None:
+        """The modem went down (requests wait, up to their queue time) or came back."""
+        if is_up:
+            self.on_free(now)
+
+    def next_deadline(self) -> "int | None":
+        """When `on_deadline` is due: a queued request expires or a guard time ends."""
+        return self.exchanges.next_deadline()
+
+    def on_deadline(self, now: int) -> None:
+        """Refuse what has waited too long; end guard times."""
+        exchange = self.exchanges.next_due(now)
+        while exchange is not None:
+            if exchange.state == QUEUED:
+                self._refuse_queued(now, exchange, refusal.QUEUE_EXPIRED)
+            else:
+                self._end(now, exchange, OVER)
+            exchange = self.exchanges.next_due(now)
+        self.on_free(now)

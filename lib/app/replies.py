@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""What goes back to a head-end: replies in a WPDU, refusals as exception-response.
+
+Ports are swapped by the caller, an E6 prefix comes back as E7. One buffer per WPDU, taken
+from the slab and owned by the session from `send` on.
+"""
+
+from base.counters import Counters
+from dlms.gateway_prefix import TAG_GATEWAY_RESPONSE
+from dlms.wrapper import HEADER_LEN, encode_header_into
+from gateway import refusal
+from micropython import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from base.slab import Slab
+
+HEADROOM = const(48)  # >= wrapper 8 + prefix 35, and >= any medium's headroom
+_NO_PREFIX = b""
+
+
+class Replies:
+    """Writes WPDUs into slab buffers and hands them to sessions; counts what it cannot."""
+
+    def __init__(self, slab: "Slab", counters: Counters, by_exception: bool) -> None:
+        self._slab = slab
+        self._counters = counters
+        self._by_exception = by_exception
+
+    def deliver(
+        self, session: object, ports: "tuple[int, int]", prefix: "bytes | bytearray | memoryview", apdu: memoryview
+    ) -> bool:
+        """Copy `apdu` behind prefix and wrapper and give it to `session`; False: dropped, counted.
+
+        `ports` = (source, destination) wPort of the WPDU; `prefix` as it came in, or empty.
+        """
+        buf = self._slab.alloc()
+        if buf < 0 or len(apdu) > self._slab.size:
+            if buf >= 0:
+                self._slab.free(buf)
+            self._counters.inc(refusal.NO_BUFFER)
+            return False
+        self._slab.view(buf)[HEADROOM : HEADROOM + len(apdu)] = apdu
+        return self.send(session, ports, prefix, buf, len(apdu))
+
+    def send(
+        self,
+        session: object,
+        ports: "tuple[int, int]",
+        prefix: "bytes | bytearray | memoryview",
+        buf: int,
+        length: int,
+    ) -> bool:
+        """The APDU stands in slab buffer `buf` at HEADROOM, `length` octets: wrap and give away."""
+        view = self._slab.view(buf)
+        prefix_len = len(prefix)
+        start = HEADROOM - prefix_len - HEADER_LEN
+        if prefix_len:
+            view[HEADROOM - prefix_len : HEADROOM] = prefix
+            view[HEADROOM - prefix_len] = TAG_GATEWAY_RESPONSE
+        encode_header_into(view, start, ports[0], ports[1], prefix_len + length)
+        if session.send(buf, start, HEADER_LEN + prefix_len + length):  # type: ignore[attr-defined]
+            return True
+        self._slab.free(buf)
+        self._counters.inc(refusal.PEER_SLOW)
+        return False
+
+    def refuse(
+        self, session: object, reason: int, ports: "tuple[int, int]", prefix: "bytes | bytearray | memoryview"
+    ) -> None:
+        """Count `reason` and, unless configured to be silent, answer with its exception-response."""
+        self._counters.inc(reason)
+        if self._by_exception and session is not None:
+            self.deliver(session, ports, prefix, memoryview(refusal.apdu_for(reason)))
