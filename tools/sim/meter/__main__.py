@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""One built-in meter on a TCP port: `python -m tools.sim.meter --title 4D4D4D0000000001 --port 4060`."""
+
+import argparse
+import threading
+
+from tools.sim.meter import Meter
+from tools.sim.meter.server import MeterServer
+
+
+def main() -> None:
+    """Serve until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="tools.sim.meter", description=__doc__)
+    parser.add_argument("--title", default="4D4D4D0000000001", type=bytes.fromhex, help="system title, 16 hex digits")
+    parser.add_argument("--port", default=4060, type=int, help="TCP port on 127.0.0.1")
+    parser.add_argument("--max-pdu", default=220, type=int, help="longest APDU sent, octets")
+    options = parser.parse_args()
+    meter = Meter(options.title, max_pdu=options.max_pdu)
+    try:
+        with MeterServer(meter.handle, options.port) as server:
+            print(f"meter {options.title.hex().upper()} on 127.0.0.1:{server.port}", flush=True)
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        print("stopped")
+    except OSError as error:
+        raise SystemExit(f"cannot listen on 127.0.0.1:{options.port}: {error.strerror}") from error
+
+
+if __name__ == "__main__":
+    main()
