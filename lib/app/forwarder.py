@@ -11,6 +11,7 @@ from app.replies import HEADROOM, Replies
 from base.counters import Counters
 from base.ticks import ticks_add
 from gateway import answer, refusal
+from gateway.admission import ACCEPTED, Admission
 from gateway.exchange import (
     ANSWERED,
     CONFIRMED,
@@ -23,8 +24,7 @@ from gateway.exchange import (
     UNANSWERED,
     Exchanges,
 )
-from gateway.ownership import Ownership
-from gateway.router import OWN_SAP, TO_ALL, TO_BAD, TO_NOBODY, TO_OWN
+from gateway.router import OWN_SAP, TO_OWN
 from gateway.scheduler import Scheduler
 from micropython import const
 from plc.medium import (
@@ -34,7 +34,6 @@ from plc.medium import (
     DONE_NOT_SENT,
     NODE_GONE_EVENT,
     NODE_LOST_EVENT,
-    NODE_ONLINE,
     STAT_LATE,
     STAT_RX,
     STAT_TIMEOUT,
@@ -50,28 +49,12 @@ if TYPE_CHECKING:
     from gateway.exchange import Exchange
     from gateway.registration import Table
     from gateway.router import Router
+    from gateway.rules import Rules
     from plc.contract import Medium
 
     from app.contract import Device, PushRoute, Session
 
-_MAX_CLIENT_SAP = const(0xFF)
 _MAX_TRIES = const(3)  # of handing one APDU to a modem that never got it on the air
-_ACCEPTED = const(-1)
-_CIPHERED_PUSH = (0xDB, 0xDC, 0xDD, 0xDF)
-
-
-
-class Rules:
-    """Limits of the forwarding path, from the configuration; milliseconds and counts."""
-
-    exchanges_cnt = 32
-    per_node_cnt = 4
-    queue_ms = 60000
-    guard_ms = 3000
-    associations_cnt = 256
-    association_ms = 300000
-    refuse_by_exception = True
-    uplink_reserve_cnt = 8
 
 
 class Forwarder:
@@ -84,13 +67,13 @@ class Forwarder:
     medium: "Medium"
     device: "Device"
 
-    def __init__(self, table: "Table", slab: "Slab", router: "Router", rules: Rules) -> None:
+    def __init__(self, table: "Table", slab: "Slab", router: "Router", rules: "Rules") -> None:
         self._table = table
         self._slab = slab
         self._router = router
         self._rules = rules
         self.exchanges = Exchanges(rules.exchanges_cnt, rules.per_node_cnt)
-        self.ownership = Ownership(rules.associations_cnt, rules.association_ms)
+        self.admission = Admission(table, router, self.exchanges, rules)
         self._scheduler = Scheduler(self.exchanges)
         self.counters = Counters(refusal.NAMES)
         self._replies = Replies(slab, self.counters, rules.refuse_by_exception)
@@ -116,8 +99,9 @@ class Forwarder:
             return
         off = HEADROOM + self._router.prefix_len
         apdu_len = length - self._router.prefix_len
-        reason = self._reason_against(now, session, target, source, view[off], apdu_len)
-        if reason == _ACCEPTED:
+        apdu = view[off : off + apdu_len]
+        reason = self.admission.judge(now, self.medium, target, session, source, apdu)
+        if reason == ACCEPTED:
             self._open(now, session, ports, buf, off, apdu_len)
             self.on_free(now)
             return
@@ -157,38 +141,6 @@ class Forwarder:
             self._replies.send(session, (OWN_SAP, client), b"", out, answer_len)
         elif out >= 0:
             self._slab.free(out)
-
-    def _reason_against(
-        self, now: int, session: "Session", target: int, client_sap: int, tag: int, apdu_len: int
-    ) -> int:
-        """Why this request cannot go on the air, or _ACCEPTED; takes the pair for an AARQ."""
-        node = BROADCAST if target == TO_ALL else self._router.node
-        if target == TO_NOBODY:
-            return refusal.UNKNOWN_SAP
-        if target == TO_BAD:
-            return refusal.BAD_PREFIX
-        if not 0 < client_sap <= _MAX_CLIENT_SAP or self._router.server_sap > _MAX_CLIENT_SAP:
-            return refusal.CLIENT_SAP
-        if apdu_len > self.medium.max_apdu:
-            return refusal.TOO_LONG
-        if node != BROADCAST and self._table.state(node) != NODE_ONLINE:
-            return refusal.NODE_AWAY
-        if not self.medium.is_open:
-            return refusal.OUTSIDE_WINDOW
-        if not self.exchanges.has_room(node):
-            return refusal.QUEUE_FULL
-        return _ACCEPTED if node == BROADCAST else self._claim(now, session, node, client_sap, tag)
-
-    def _claim(self, now: int, session: "Session", node: int, client_sap: int, tag: int) -> int:
-        """The (node, client SAP) pair: refuse it to all but its owner."""
-        owner = self.ownership.owner(now, node, client_sap)
-        if owner is not None and owner is not session:
-            return refusal.PAIR_BUSY
-        if owner is session:
-            self.ownership.refresh(now, node, client_sap)
-        elif answer.opens_association(tag) and not self.ownership.take(now, node, client_sap, session):
-            return refusal.OWNERS_FULL
-        return _ACCEPTED
 
     def on_free(self, now: int) -> None:
         """The line is free: give it the next request, if there is one."""
@@ -242,7 +194,7 @@ class Forwarder:
             return UPLINK_FOREIGN
         self._deliver(exchange, mv, off, length)
         if answer.ends_association(exchange.tag, mv, off, length):
-            self.ownership.release(node, client_sap)
+            self.admission.ownership.release(node, client_sap)
         return UPLINK_MORE if answer.is_more_coming(mv, off, length) else UPLINK_LAST
 
     def _deliver(self, exchange: "Exchange", mv: memoryview, off: int, length: int) -> None:
@@ -261,9 +213,8 @@ class Forwarder:
         NOTE: a ciphered push (DB..DF) looks like a late answer. It is one when the pair is owned
         by a session or has just had an exchange; only otherwise is it a push.
         """
-        tag = mv[off]
-        is_push = answer.is_unsolicited(tag)
-        if tag in _CIPHERED_PUSH and self.ownership.owner(now, node, client_sap) is None:
+        is_push = answer.is_unsolicited(mv[off])
+        if answer.may_be_push(mv[off]) and self.admission.ownership.owner(now, node, client_sap) is None:
             is_push = not self.exchanges.ended_lately(now, node, client_sap, 2 * self._rules.guard_ms)
         if not is_push:
             self._count_node(refusal.STALE, node, STAT_LATE)
@@ -334,7 +285,7 @@ class Forwarder:
                 self._end(now, exchange, OVER)
             else:
                 exchange.session = None
-        self.ownership.release_session(session)
+        self.admission.ownership.release_session(session)
         self.device.close_connection(session.number)
 
     def on_node(self, now: int, node: int, event: int) -> None:

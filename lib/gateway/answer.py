@@ -39,6 +39,11 @@ def is_unsolicited(tag: int) -> bool:
     return tag in (_DATA_NOTIFICATION, _EVENT_NOTIFICATION)
 
 
+def may_be_push(tag: int) -> bool:
+    """General ciphering and signing serve requests, answers and notifications alike."""
+    return tag in (0xDB, 0xDC, 0xDD, 0xDF)
+
+
 def fits(request: memoryview, req_off: int, req_len: int, reply: memoryview, off: int, length: int) -> bool:
     """False when `reply` cannot be the answer to `request` by tag or invoke-id."""
     asked = request[req_off]

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+"""Limits and choices of the forwarding path; main.py fills them from the configuration."""
+
+
+class Rules:
+    """Counts, and milliseconds; the defaults are those of docs/configuration.md."""
+
+    exchanges_cnt = 32
+    per_node_cnt = 4
+    queue_ms = 60000
+    guard_ms = 3000
+    associations_cnt = 256
+    association_ms = 300000
+    refuse_by_exception = True
+    uplink_reserve_cnt = 8
