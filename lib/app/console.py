@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""The record log as text: one line per record, `uptime LEVEL event key=value ...`.
+
+Formats stand in base.events; nodes are named by SAP, title and address.
+"""
+
+import sys
+from binascii import hexlify
+
+from base import events
+from base.log import LEVELS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from base.log import Log
+    from gateway.registration import Table
+
+
+class Console:
+    """Prints records as they are made: `log.listener = console`."""
+
+    def __init__(self, table: "Table", wan: str) -> None:
+        self._table = table
+        self._wan = wan
+
+    def __call__(self, log: "Log") -> None:
+        """Print the newest record."""
+        sys.stdout.write(self.line(log.record()) + "\n")
+
+    def line(self, record: "tuple[int, int, int, int, int, int]") -> str:
+        """One record as people read it."""
+        now_s, level, event, node, a, b = record
+        text = events.FORMATS[event].format(n=self.node(node), a=a, b=b, w=self._wan)
+        return "%d %s %s" % (now_s, LEVELS[level], text)
+
+    def node(self, row: int) -> str:
+        """A node by SAP, title and address; empty for none."""
+        if row < 0:
+            return ""
+        title = str(hexlify(self._table.title(row)), "ascii").upper()
+        return "sap=0x%04x title=%s mac=0x%03x" % (self._table.sap(row), title, self._table.addr(row))
+
+    def print_restored(self, now_s: int) -> None:
+        """A line per node that the journal brought back (not records: they would flood the log)."""
+        for row in range(self._table.end()):
+            if self._table.row_of_addr(self._table.addr(row)) == row:
+                text = events.FORMATS[events.NODE_RESTORED].format(n=self.node(row))
+                sys.stdout.write("%d NOTICE %s\n" % (now_s, text))

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: MIT
+"""Sessions: one per HES TCP connection, and the listener that lets them in.
+
+Back-pressure: no free buffer, no reading of that socket. A peer that does not read its
+answers is closed when its bounded queue is full or stands still. Dead peers are found by
+timers, for the board's sockets have no keep-alive. Law: a session never waits for another.
+"""
+
+import asyncio
+
+from app.replies import HEADROOM
+from base import events
+from base.counters import Counters
+from base.errors import RemoteError
+from base.log import NOTICE, WARNING
+from base.ring import Ring
+from base.ticks import ticks_add, ticks_diff
+from dlms.wrapper import WPDU_HEADER, WPDU_READY, WpduReader
+from micropython import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from base.log import Log
+    from base.slab import Slab
+
+    from app.config import Config
+    from app.forwarder import Forwarder
+
+_BUFFER_WAIT_MS = const(5)
+
+# Why a session was closed, or never opened.
+BY_PEER = const(0)
+BAD_HEADER = const(1)
+IDLE = const(2)
+PARTIAL = const(3)
+SLOW = const(4)
+TOO_MANY = const(5)
+TOO_FAST = const(6)
+NETWORK = const(7)
+NAMES = (
+    "closed-by-peer", "closed-bad-header", "closed-idle", "closed-partial-wpdu", "closed-slow-peer",
+    "refused-too-many", "refused-too-fast", "closed-network-error", "opened",
+)  # fmt: skip
+_OPENED = const(8)
+
+
+class Session:
+    """One connection. `send` takes slab buffers; its writer task gives them back."""
+
+    def __init__(self, number: int, stream: "object", slab: "Slab", queue_len: int) -> None:
+        self.number = number
+        self.last_turn = 0
+        self.stream = stream
+        self._slab = slab
+        self._queue = Ring(queue_len)
+        self._wake = asyncio.Event()
+        self.cause = -1  # set once, by whoever closes
+        self.reading: "object | None" = None
+        self.writing: "object | None" = None
+        self.reading_buf = -1
+        self.owes_octets = False  # a WPDU has begun and is not complete
+        self.heard_at = 0
+        self.sending_since = -1  # tick at which the write in progress began
+
+    @property
+    def is_open(self) -> bool:
+        """Nobody has closed it yet."""
+        return self.cause < 0
+
+    def send(self, buf: int, off: int, length: int) -> bool:
+        """Queue slab buffer `buf`; False when the queue is full (the session is closed then)."""
+        if not self.is_open:
+            return False
+        if not self._queue.push((buf, off, length)):
+            self.close(SLOW)
+            return False
+        self._wake.set()
+        return True
+
+    def close(self, cause: int) -> None:
+        """Mark closed and stop its tasks; the listener tidies up. The first cause counts."""
+        if not self.is_open:
+            return
+        self.cause = cause
+        me = asyncio.current_task()
+        # NOTE: on MicroPython closing a stream wakes nobody who waits for it; cancelling does.
+        for task in (self.reading, self.writing):
+            if task is not None and task is not me:
+                task.cancel()  # type: ignore[attr-defined]
+
+    async def write_out(self, clock: "object") -> None:
+        """The writer task: queue to socket until closed."""
+        while self.is_open:
+            item = self._queue.pop()
+            if item is None:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            buf, off, length = item  # type: ignore[misc]
+            self.sending_since = clock.ticks_ms()  # type: ignore[attr-defined]
+            try:
+                self.stream.write(self._slab.view(buf)[off : off + length])  # type: ignore[attr-defined]
+                await self.stream.drain()  # type: ignore[attr-defined]
+                self.sending_since = -1
+            except OSError:
+                self.close(NETWORK)
+            finally:
+                self._slab.free(buf)
+
+    def give_back(self) -> None:
+        """Return the buffers of what was never sent and of the APDU half read."""
+        if self.reading_buf >= 0:
+            self._slab.free(self.reading_buf)
+            self.reading_buf = -1
+        item = self._queue.pop()
+        while item is not None:
+            self._slab.free(item[0])  # type: ignore[index]
+            item = self._queue.pop()
+
+
+class Listener:
+    """Accepts head-ends, reads their WPDUs into slab buffers, hands them to the forwarder."""
+
+    def __init__(self, forwarder: "Forwarder", slab: "Slab", config: "Config", clock: "object", log: "Log") -> None:
+        self._forwarder = forwarder
+        self._slab = slab
+        self._config = config
+        self._clock = clock
+        self._log = log
+        self.sessions: "list[Session]" = []
+        self.counters = Counters(NAMES)
+        self._numbers = 0
+        self._second_began = clock.ticks_ms()  # type: ignore[attr-defined]
+        self._this_second = 0
+
+    async def serve(self, reader: "object", writer: "object") -> None:
+        """One connection, from accept to close (callback of asyncio.start_server)."""
+        now = self._clock.ticks_ms()  # type: ignore[attr-defined]
+        refusal = self._refusal(now)
+        if refusal >= 0:
+            self.counters.inc(refusal)
+            self._log.add(WARNING, events.WAN_REFUSED, a=refusal)
+            await _close(writer)
+            return
+        self._numbers += 1
+        session = Session(self._numbers, writer, self._slab, self._config.number("wan.send_queue"))
+        session.heard_at = now
+        self.sessions.append(session)
+        self.counters.inc(_OPENED)
+        self._log.add(NOTICE, events.WAN_OPEN, a=session.number)
+        session.reading = asyncio.current_task()
+        session.writing = asyncio.create_task(session.write_out(self._clock))
+        try:
+            await self._read_in(session, reader)
+            session.close(BY_PEER)
+        except OSError:
+            session.close(NETWORK)
+        finally:
+            session.close(NETWORK)
+            await self._end(session)
+
+    def on_deadline(self, now: int) -> None:
+        """Close the idle, the half-said and the stuck; called about once a second."""
+        for session in self.sessions:
+            silent_ms = ticks_diff(now, session.heard_at)
+            if silent_ms > 1000 * self._config.number("wan.idle_s"):
+                session.close(IDLE)
+            elif session.owes_octets and silent_ms > 1000 * self._config.number("wan.partial_s"):
+                session.close(PARTIAL)
+            elif session.sending_since >= 0:
+                stuck_ms = ticks_diff(now, session.sending_since)
+                if stuck_ms > 1000 * self._config.number("wan.send_s"):
+                    session.close(SLOW)
+
+    # --- inside ---
+
+    def _refusal(self, now: int) -> int:
+        """Why this connection may not come in, -1 if it may."""
+        if ticks_diff(now, self._second_began) >= 1000:
+            self._second_began = now
+            self._this_second = 0
+        self._this_second += 1
+        if self._this_second > self._config.number("wan.connects_per_s"):
+            return TOO_FAST
+        return TOO_MANY if len(self.sessions) >= self._config.number("wan.sessions") else -1
+
+    async def _read_in(self, session: Session, reader: "object") -> None:
+        wpdu = WpduReader(self._config.number("wan.max_apdu"))
+        while session.is_open:
+            n = await reader.readinto(wpdu.target())  # type: ignore[attr-defined]
+            if not n:
+                return
+            session.heard_at = self._clock.ticks_ms()  # type: ignore[attr-defined]
+            try:
+                step = wpdu.advance(n)
+            except RemoteError:
+                self._log.add(WARNING, events.WAN_BAD_HEADER, a=session.number, b=wpdu.version)
+                session.close(BAD_HEADER)
+                return
+            session.owes_octets = wpdu.is_partial
+            if step == WPDU_HEADER:
+                wpdu.give(await self._buffer_for(session), HEADROOM)
+                session.owes_octets = True
+            elif step == WPDU_READY:
+                buf, session.reading_buf = session.reading_buf, -1
+                ports = (wpdu.source, wpdu.destination)
+                self._forwarder.on_request(session.heard_at, session, ports, buf, wpdu.length)
+
+    async def _buffer_for(self, session: Session) -> memoryview:
+        """Wait until the forwarder can spare a buffer: this socket is not read meanwhile."""
+        while not self._forwarder.may_read():
+            await asyncio.sleep_ms(_BUFFER_WAIT_MS)
+        session.reading_buf = self._slab.alloc()
+        return self._slab.view(session.reading_buf)
+
+    async def _end(self, session: Session) -> None:
+        """Everything the session held goes back; its exchanges end or become orphans."""
+        self.sessions.remove(session)
+        session.give_back()
+        self._forwarder.on_session_end(self._clock.ticks_ms(), session)  # type: ignore[attr-defined]
+        self.counters.inc(session.cause)
+        self._log.add(NOTICE, events.WAN_CLOSED, a=session.number, b=session.cause)
+        await _close(session.stream)
+
+
+async def _close(stream: "object") -> None:
+    """Close a stream whatever state its peer left it in."""
+    try:
+        stream.close()  # type: ignore[attr-defined]
+        await stream.wait_closed()  # type: ignore[attr-defined]
+    except OSError:
+        return
