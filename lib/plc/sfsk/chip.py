@@ -86,6 +86,19 @@ class Chip:
     boot_ms = 500  # after reset line or power; not in the datasheet pages read
     pulse_ms = 50
 
+    @classmethod
+    def confirm_codes(cls) -> "tuple[int, ...]":
+        """Codes of all frames that confirm or refuse a command."""
+        return (
+            cls.ma_cnf,
+            cls.db_read_cnf,
+            cls.db_read_err,
+            cls.db_write_cnf,
+            cls.db_write_err,
+            cls.config_cnf,
+            cls.config_err,
+        )
+
 
 class St7570(Chip):
     """ST7570: sfsk.md 4.8. Data codes 50-53 are UNCONFIRMED there, taken from the family."""
@@ -95,9 +108,6 @@ class St7570(Chip):
     db_read_cnf = 0x91
     db_read_err = 0x92
     syntax_error = 0x20
-    alarm_req = 0x88
-    alarm_cnf = 0x89
-    search_ind = 0x15
 
 
 CHIPS = (Chip, St7570)
