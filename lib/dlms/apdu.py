@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""xDLMS service APDUs of a server with logical names: tags, codes, request heads.
+
+COSEMpdu ASN.1 of the Green Book; only what SAP 1 takes or gives. Law: a request is read
+to its last octet, and one octet too many is as wrong as one missing.
+"""
+
+from base.errors import RemoteError
+from micropython import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dlms.axdr import Reader, Writer
+
+AARQ = const(0x60)
+AARE = const(0x61)
+RLRQ = const(0x62)
+RLRE = const(0x63)
+GET_REQUEST = const(0xC0)
+SET_REQUEST = const(0xC1)
+ACTION_REQUEST = const(0xC3)
+GET_RESPONSE = const(0xC4)
+SET_RESPONSE = const(0xC5)
+ACTION_RESPONSE = const(0xC7)
+EXCEPTION_RESPONSE = const(0xD8)
+
+# Kinds of GET-request and of GET-response.
+GET_NORMAL = const(1)
+GET_NEXT = const(2)
+GET_WITH_DATABLOCK = const(2)
+GET_WITH_LIST = const(3)
+
+# Data-Access-Result.
+SUCCESS = const(0)
+READ_WRITE_DENIED = const(3)
+OBJECT_UNDEFINED = const(4)
+OBJECT_CLASS_INCONSISTENT = const(9)
+OBJECT_UNAVAILABLE = const(11)
+SCOPE_OF_ACCESS_VIOLATED = const(13)
+LONG_GET_ABORTED = const(16)
+NO_LONG_GET_IN_PROGRESS = const(18)
+DATA_BLOCK_NUMBER_INVALID = const(19)
+OTHER_REASON = const(250)
+
+# exception-response: state-error, service-error.
+STATE_NOT_ALLOWED = const(1)
+STATE_UNKNOWN = const(2)
+SERVICE_NOT_POSSIBLE = const(1)
+SERVICE_NOT_SUPPORTED = const(2)
+SERVICE_OTHER_REASON = const(3)
+SERVICE_PDU_TOO_LONG = const(4)
+
+# Conformance block, bit 0 of the standard = 0x800000.
+CONF_ATTRIBUTE_0_GET = const(0x002000)
+CONF_BLOCK_GET = const(0x001000)
+CONF_MULTIPLE_REFERENCES = const(0x000200)
+CONF_GET = const(0x000010)
+CONF_SET = const(0x000008)
+CONF_SELECTIVE_ACCESS = const(0x000004)
+CONF_ACTION = const(0x000001)
+
+# What each request needs to have been agreed, and the tag of its response.
+SERVICE_CONFORMANCE = {GET_REQUEST: CONF_GET, SET_REQUEST: CONF_SET, ACTION_REQUEST: CONF_ACTION}
+RESPONSE_TAG = {SET_REQUEST: SET_RESPONSE, ACTION_REQUEST: ACTION_RESPONSE}
+
+# Bit 6 of invoke-id-and-priority: set when the client wants an answer.
+SERVICE_CONFIRMED = const(0x40)
+BLOCK_LAST_OFF = const(3)  # of last-block in a GET-response-with-datablock
+
+
+class Descriptor:
+    """What a request points at: class, logical name, attribute or method; reused."""
+
+    def __init__(self) -> None:
+        self.class_id = 0
+        self.logical_name = b""
+        self.index = 0
+        self.is_selective = False
+
+    def read(self, reader: "Reader") -> None:
+        """Read class id, instance id and attribute or method id (9 octets)."""
+        self.class_id = reader.unsigned(2)
+        self.logical_name = reader.octets(6)
+        index = reader.octet()
+        self.index = index - 0x100 if index & 0x80 else index
+        self.is_selective = False
+
+    def read_with_selection(self, reader: "Reader") -> None:
+        """Read an attribute descriptor and its optional access selection (passed over)."""
+        self.read(reader)
+        self.is_selective = reader.is_present()
+        if self.is_selective:
+            reader.octet()
+            reader.skip_value()
+
+
+def expect_end(reader: "Reader") -> None:
+    """RemoteError when octets follow the APDU."""
+    if reader.left:
+        raise RemoteError("%d octets behind the APDU" % reader.left)
+
+
+def write_exception(writer: "Writer", state_error: int, service_error: int) -> None:
+    """exception-response, 3 octets."""
+    writer.octet(EXCEPTION_RESPONSE)
+    writer.octet(state_error)
+    writer.octet(service_error)
+
+
+def write_head(writer: "Writer", tag: int, kind: int, invoke: int) -> None:
+    """First three octets of every GET-, SET- and ACTION-response."""
+    writer.octet(tag)
+    writer.octet(kind)
+    writer.octet(invoke)
+
+
+def write_block_head(writer: "Writer", invoke: int, is_last: bool, number: int) -> None:
+    """GET-response-with-datablock up to, not including, the choice of raw data or result."""
+    write_head(writer, GET_RESPONSE, GET_WITH_DATABLOCK, invoke)
+    writer.octet(1 if is_last else 0)
+    writer.unsigned(number, 4)
+
+
+def write_block_error(writer: "Writer", invoke: int, number: int, result: int) -> None:
+    """GET-response-with-datablock that ends a long get with a Data-Access-Result."""
+    write_block_head(writer, invoke, True, number)
+    writer.octet(1)
+    writer.octet(result)

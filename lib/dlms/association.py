@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""Application associations of a logical device: who may talk, what was agreed, until when.
+
+An association belongs to one connection and one client SAP. The slots are made once; when
+none is free a newcomer is refused, never an old one thrown out. The public client's
+association is pre-established: it needs no AARQ, but takes a slot on first use as well.
+"""
+
+from base.ticks import earliest, ticks_add, ticks_diff
+from dlms.apdu import CONF_ATTRIBUTE_0_GET, CONF_BLOCK_GET, CONF_GET, CONF_MULTIPLE_REFERENCES
+from dlms.cosem.object import ROLE_PUBLIC
+from dlms.transfer import Transfer
+from micropython import const
+
+NO_CONNECTION = const(-1)
+PUBLIC_SAP = const(16)
+# Longest answer to a client that never said what it can take (pre-established). Every
+# library tried takes 512, and it is what meters in the field offer most.
+DEFAULT_MAX_PDU = const(512)
+
+
+class Client:
+    """One client SAP this device knows, and what it may do.
+
+    `conformance` is the most it is offered (24 bits, dlms.apdu.CONF_*); `role` the bit that
+    access rights name it by. With `is_pre_established` it may start without an AARQ and
+    then has all of `conformance` and responses of at most `default_max_pdu` octets.
+    """
+
+    def __init__(self, sap: int, role: int, conformance: int, is_pre_established: bool, default_max_pdu: int) -> None:
+        self.sap = sap
+        self.role = role
+        self.conformance = conformance
+        self.is_pre_established = is_pre_established
+        self.default_max_pdu = default_max_pdu
+
+
+def public_client(default_max_pdu: int = DEFAULT_MAX_PDU) -> Client:
+    """Client 16: reads what is public, with and without an AARQ, nothing else."""
+    conformance = CONF_GET | CONF_BLOCK_GET | CONF_MULTIPLE_REFERENCES | CONF_ATTRIBUTE_0_GET
+    return Client(PUBLIC_SAP, ROLE_PUBLIC, conformance, True, default_max_pdu)
+
+
+class Association:
+    """One slot. `connection` is NO_CONNECTION while it is free; max_send 0 = no limit."""
+
+    def __init__(self, client: Client) -> None:
+        self.connection = NO_CONNECTION
+        self.client = client
+        self.conformance = 0
+        self.max_send = 0
+        self.last_used = 0
+        self.transfer = Transfer()
+
+    def open(self, connection: int, client: Client, conformance: int, max_send: int) -> None:
+        """Take the slot; a long GET of an association before it is forgotten."""
+        self.transfer.close()
+        self.connection = connection
+        self.client = client
+        self.conformance = conformance
+        self.max_send = max_send
+
+    def close(self) -> None:
+        """Free the slot."""
+        self.transfer.close()
+        self.connection = NO_CONNECTION
+
+
+class Associations:
+    """`count` slots; an association unused for `timeout_ms` (0 = never) is closed."""
+
+    def __init__(self, count: int, any_client: Client, timeout_ms: int) -> None:
+        self._slots = [Association(any_client) for _ in range(count)]
+        self._timeout_ms = timeout_ms
+
+    def find(self, connection: int, sap: int) -> "Association | None":
+        """The open association of this client on this connection."""
+        for slot in self._slots:
+            if slot.connection == connection and slot.client.sap == sap:
+                return slot
+        return None
+
+    def free(self) -> "Association | None":
+        """A slot nobody has."""
+        for slot in self._slots:
+            if slot.connection == NO_CONNECTION:
+                return slot
+        return None
+
+    def open_cnt(self) -> int:
+        """Associations in use."""
+        return sum([slot.connection != NO_CONNECTION for slot in self._slots])
+
+    def close_connection(self, connection: int) -> None:
+        """The connection is gone, and its associations with it."""
+        for slot in self._slots:
+            if slot.connection == connection:
+                slot.close()
+
+    def next_deadline(self) -> "int | None":
+        """When the first association will have been idle for too long; None = never."""
+        deadline = None
+        if self._timeout_ms:
+            for slot in self._slots:
+                if slot.connection != NO_CONNECTION:
+                    deadline = earliest(deadline, ticks_add(slot.last_used, self._timeout_ms))
+        return deadline
+
+    def on_deadline(self, now: int) -> int:
+        """Close what has been idle for too long; how many those were."""
+        closed_cnt = 0
+        for slot in self._slots:
+            if slot.connection == NO_CONNECTION or not self._timeout_ms:
+                continue
+            if ticks_diff(now, slot.last_used) >= self._timeout_ms:
+                slot.close()
+                closed_cnt += 1
+        return closed_cnt

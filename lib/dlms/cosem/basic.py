@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""Data (class 1) and SAP assignment (class 17) with the instances SAP 1 has of them."""
+
+from dlms.axdr import OCTET_STRING, UINT32, VISIBLE_STRING
+from dlms.cosem.object import CosemObject, obis
+from dlms.cosem.values import Array, Encoded, octets
+from micropython import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from base.counters import Counters
+    from dlms.axdr import Writer
+    from dlms.cosem.values import ArraySource, Value
+
+_DATA = const(1)
+_SAP_ASSIGNMENT = const(17)
+_CONNECT_METHOD_CNT = const(1)
+# Group C 128..199 is the manufacturer's. 0-0:128.0.x is taken by gateways head-ends in the
+# field know (facts 7), so ours are 0-0:128.1.e (counters) and 0-0:128.2.0 (last record).
+_C_MANUFACTURER = const(128)
+
+
+def data(logical_name: bytes, value: "Value") -> CosemObject:
+    """A Data object."""
+    return CosemObject(_DATA, 0, logical_name, [value])
+
+
+def logical_device_name(name: bytes) -> CosemObject:
+    """0-0:42.0.0.255, `name` of up to 16 octets."""
+    return data(obis(0, 0, 42, 0, 0), octets(name))
+
+
+def serial_number(serial: bytes) -> CosemObject:
+    """0-0:96.1.0.255, device id 1, as octet-string."""
+    return data(obis(0, 0, 96, 1, 0), octets(serial))
+
+
+def firmware_id(e_group: int, name: bytes) -> CosemObject:
+    """1-e:0.2.0.255, active firmware identifier: 0 = application, 1 = interpreter, 2 = modem."""
+    return data(obis(1, e_group, 0, 2, 0), octets(name))
+
+
+def sap_assignment(source: "ArraySource") -> CosemObject:
+    """0-0:41.0.0.255; items are written with `write_sap`, SAP 1 first, in SAP order."""
+    return CosemObject(_SAP_ASSIGNMENT, 0, obis(0, 0, 41, 0, 0), [Array(source)], _CONNECT_METHOD_CNT)
+
+
+def write_sap(writer: "Writer", sap: int, ldn: "bytes | bytearray | memoryview") -> None:
+    """One item of a SAP assignment list: structure{long-unsigned, octet-string}.
+
+    `ldn` is borrowed for the call. For an `ArraySource.encode_item`.
+    """
+    writer.structure(2)
+    writer.octet(0x12)
+    writer.unsigned(sap, 2)
+    writer.string(OCTET_STRING, ldn)
+
+
+class _CounterRows:
+    """Array source: structure{visible-string name, double-long-unsigned value} per counter."""
+
+    generation = 0
+
+    def __init__(self, counters: "Counters") -> None:
+        self._counters = counters
+
+    def count(self) -> int:
+        return len(self._counters)
+
+    def encode_item(self, index: int, writer: "Writer") -> None:
+        writer.structure(2)
+        writer.string(VISIBLE_STRING, self._counters.names[index].encode())
+        writer.number(UINT32, self._counters.get(index))
+
+
+def counters(e_group: int, counter_set: "Counters") -> CosemObject:
+    """0-0:128.1.e.255: all counters of one set with their names; e is the caller's numbering."""
+    return data(obis(0, 0, _C_MANUFACTURER, 1, e_group), Array(_CounterRows(counter_set)))
+
+
+def text(logical_name: bytes, get: "object") -> CosemObject:
+    """Data object whose value is the octet-string `get()` returns."""
+    return data(logical_name, Encoded(lambda writer: writer.octets(get())))  # type: ignore[operator]

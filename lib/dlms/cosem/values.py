@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""Attribute values as the GET service reads them: in chunks, without ever being whole.
+
+Every value has four calls: `begin()` gives a mark for the state it is in, `chunk_cnt(mark)`
+how many pieces it has, `encode_chunk(i, writer, mark)` writes one of them (the same octets
+every time while `is_intact(mark, i)`), so that a long value can be sent in blocks.
+"""
+
+from dlms.axdr import OCTET_STRING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Protocol
+
+    from dlms.axdr import Writer
+
+    class Value(Protocol):
+        def begin(self) -> int: ...
+        def chunk_cnt(self, mark: int) -> int: ...
+        def is_intact(self, mark: int, chunk: int) -> bool: ...
+        def encode_chunk(self, chunk: int, writer: "Writer", mark: int) -> None: ...
+
+    class ArraySource(Protocol):
+        """A table somebody else owns. `generation` changes with every change of the table."""
+
+        generation: int
+
+        def count(self) -> int: ...
+        def encode_item(self, index: int, writer: "Writer") -> None: ...
+
+
+class Const:
+    """A value that never changes, kept encoded (`encoded` includes its tag)."""
+
+    def __init__(self, encoded: bytes) -> None:
+        self._encoded = encoded
+
+    def begin(self) -> int:
+        """No state to mark."""
+        return 0
+
+    def chunk_cnt(self, mark: int) -> int:
+        """One piece."""
+        return 1
+
+    def is_intact(self, mark: int, chunk: int) -> bool:
+        """Always."""
+        return True
+
+    def encode_chunk(self, chunk: int, writer: "Writer", mark: int) -> None:
+        """Copy it."""
+        writer.raw(self._encoded, 0, len(self._encoded))
+
+
+class Encoded:
+    """A short value of any shape: `encode(writer)` writes it with its tag."""
+
+    def __init__(self, encode: "Callable[[Writer], None]") -> None:
+        self._encode = encode
+
+    def begin(self) -> int:
+        """No state to mark."""
+        return 0
+
+    def chunk_cnt(self, mark: int) -> int:
+        """One piece."""
+        return 1
+
+    def is_intact(self, mark: int, chunk: int) -> bool:
+        """Always: it is sent in one piece if it is shorter than a block."""
+        return True
+
+    def encode_chunk(self, chunk: int, writer: "Writer", mark: int) -> None:
+        """Let its owner write it."""
+        self._encode(writer)
+
+
+class Array:
+    """An array whose elements a source encodes one by one; head and elements are the pieces."""
+
+    def __init__(self, source: "ArraySource") -> None:
+        self._source = source
+
+    def begin(self) -> int:
+        """The generation of the source."""
+        return self._source.generation
+
+    def chunk_cnt(self, mark: int) -> int:
+        """Head and elements."""
+        return 1 + self._source.count()
+
+    def is_intact(self, mark: int, chunk: int) -> bool:
+        """The source has not changed since `begin`."""
+        return self._source.generation == mark
+
+    def encode_chunk(self, chunk: int, writer: "Writer", mark: int) -> None:
+        """Head first, then element `chunk` - 1."""
+        if chunk:
+            self._source.encode_item(chunk - 1, writer)
+        else:
+            writer.array(self._source.count())
+
+
+def number(tag: int, value: int) -> Const:
+    """Constant number of type `tag`."""
+    width = {3: 1, 15: 1, 17: 1, 22: 1, 16: 2, 18: 2, 5: 4, 6: 4}[tag]
+    return Const(bytes([tag]) + (value & ((1 << 8 * width) - 1)).to_bytes(width, "big"))
+
+
+def octets(value: bytes) -> Const:
+    """Constant octet-string of less than 128 octets."""
+    return Const(bytes([OCTET_STRING, len(value)]) + value)
+
+
+class Fixed:
+    """Array source over a sequence that never changes; `encode(item, writer)` writes one."""
+
+    generation = 0
+
+    def __init__(self, items: "tuple[object, ...]", encode: "Callable[[object, Writer], None]") -> None:
+        self._items = items
+        self._encode = encode
+
+    def count(self) -> int:
+        """Number of items."""
+        return len(self._items)
+
+    def encode_item(self, index: int, writer: "Writer") -> None:
+        """Write item `index`."""
+        self._encode(self._items[index], writer)

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: MIT
+"""GET service of a logical device: normal, next, with-list, block transfer (Green Book 9.3.6).
+
+A response that fits is sent whole; one that does not becomes data blocks where the client
+knows them, else it is refused with other-reason. Law: every answer echoes the invoke id
+of its own request, and no answer is ever longer than the window of the writer.
+"""
+
+from base.errors import RemoteError
+from dlms import apdu, stats
+from dlms.axdr import STRUCTURE
+from dlms.cosem.object import ACCESS_NONE
+from dlms.cosem.values import Const
+from dlms.transfer import FILL_ABORTED, FILL_DONE
+from micropython import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from base.counters import Counters
+    from dlms.association import Association
+    from dlms.axdr import Reader, Writer
+    from dlms.cosem.object import CosemObject
+    from dlms.cosem.values import Value
+
+# Most attributes one with-list request may name. The libraries' clients ask for 10 at most
+# in one PDU of 512 octets; 32 bounds the list of values an association holds.
+MAX_LIST = const(32)
+
+_NULL = Const(b"\x00")
+_LIST_DATA = Const(b"\x00")  # Get-Data-Result: choice data
+
+
+class GetService:
+    """`objects` maps logical name to object; `counters` are the device's."""
+
+    def __init__(self, objects: "dict[bytes, CosemObject]", counters: "Counters") -> None:
+        self._objects = objects
+        self._counters = counters
+        self._descriptor = apdu.Descriptor()
+
+    def request(self, association: "Association", reader: "Reader", writer: "Writer") -> None:
+        """Answer the GET-request behind the reader's tag octet. RemoteError: malformed."""
+        kind = reader.octet()
+        invoke = reader.octet()
+        if kind == apdu.GET_NORMAL:
+            self._normal(association, reader, writer, invoke)
+        elif kind == apdu.GET_NEXT:
+            self._next(association, reader, writer, invoke)
+        elif kind == apdu.GET_WITH_LIST and association.conformance & apdu.CONF_MULTIPLE_REFERENCES:
+            self._with_list(association, reader, writer, invoke)
+        else:
+            raise RemoteError("GET-request kind %d" % kind)
+
+    def find(self, association: "Association", descriptor: "apdu.Descriptor") -> "tuple[CosemObject | None, int]":
+        """(object, SUCCESS) or (None, result): also what SET and ACTION look their target up with."""
+        found = self._objects.get(descriptor.logical_name)
+        if found is None or not found.readers & association.client.role:
+            return None, apdu.OBJECT_UNDEFINED
+        if found.class_id != descriptor.class_id:
+            return None, apdu.OBJECT_CLASS_INCONSISTENT
+        return found, apdu.SUCCESS
+
+    def denied(self, association: "Association", reader: "Reader") -> int:
+        """Result for a SET or ACTION on the target the reader stands at: why not, never yes."""
+        self._descriptor.read(reader)
+        found, result = self.find(association, self._descriptor)
+        return result if found is None else apdu.READ_WRITE_DENIED
+
+    # --- the three kinds ---
+
+    def _normal(self, association: "Association", reader: "Reader", writer: "Writer", invoke: int) -> None:
+        self._descriptor.read_with_selection(reader)
+        apdu.expect_end(reader)
+        values: "list[Value]" = []
+        result = self._resolve(association, values)
+        association.transfer.close()
+        if result == apdu.SUCCESS:
+            self._answer(association, writer, apdu.GET_NORMAL, invoke, values)
+        else:
+            self._refuse(writer, invoke, result)
+
+    def _with_list(self, association: "Association", reader: "Reader", writer: "Writer", invoke: int) -> None:
+        count = reader.count()
+        if not 0 < count <= MAX_LIST:
+            raise RemoteError("GET-request with a list of %d" % count)
+        values: "list[Value]" = [Const(bytes((count,)))]
+        for _ in range(count):
+            self._descriptor.read_with_selection(reader)
+            values.append(_LIST_DATA)
+            result = self._resolve(association, values)
+            if result != apdu.SUCCESS:
+                self._counters.inc(stats.GET_REFUSED)
+                values[-1] = Const(bytes((1, result)))
+        apdu.expect_end(reader)
+        association.transfer.close()
+        self._answer(association, writer, apdu.GET_WITH_LIST, invoke, values)
+
+    def _next(self, association: "Association", reader: "Reader", writer: "Writer", invoke: int) -> None:
+        number = reader.unsigned(4)
+        apdu.expect_end(reader)
+        transfer = association.transfer
+        if not transfer.is_open:
+            self._counters.inc(stats.LONG_GET_BROKEN)
+            apdu.write_block_error(writer, invoke, number, apdu.NO_LONG_GET_IN_PROGRESS)
+        elif number != transfer.block_number:
+            self._break(association, writer, invoke, number, apdu.DATA_BLOCK_NUMBER_INVALID)
+        else:
+            self._block(association, writer, invoke)
+
+    # --- what is asked for ---
+
+    def _resolve(self, association: "Association", values: "list[Value]") -> int:
+        """Append the values the descriptor stands for; SUCCESS, or why there are none."""
+        descriptor = self._descriptor
+        found, result = self.find(association, descriptor)
+        if found is None:
+            return result
+        if descriptor.index == 0:
+            return self._resolve_all(association, found, values)
+        if not 1 <= descriptor.index <= found.attribute_cnt:
+            return apdu.OBJECT_UNDEFINED
+        if not found.has(descriptor.index):
+            return apdu.OBJECT_UNAVAILABLE
+        if found.access(descriptor.index, association.client.role) == ACCESS_NONE:
+            return apdu.READ_WRITE_DENIED
+        if descriptor.is_selective:  # no attribute here has selective access
+            return apdu.SCOPE_OF_ACCESS_VIOLATED
+        values.append(found.value(descriptor.index))
+        return apdu.SUCCESS
+
+    def _resolve_all(self, association: "Association", found: "CosemObject", values: "list[Value]") -> int:
+        """Attribute 0: a structure of all attributes, null-data for those that cannot be read."""
+        if not association.conformance & apdu.CONF_ATTRIBUTE_0_GET or self._descriptor.is_selective:
+            return apdu.SCOPE_OF_ACCESS_VIOLATED
+        role = association.client.role
+        values.append(Const(bytes((STRUCTURE, found.attribute_cnt))))
+        for index in range(1, found.attribute_cnt + 1):
+            is_readable = found.has(index) and found.access(index, role) != ACCESS_NONE
+            values.append(found.value(index) if is_readable else _NULL)
+        return apdu.SUCCESS
+
+    # --- what is answered ---
+
+    def _answer(
+        self, association: "Association", writer: "Writer", kind: int, invoke: int, values: "list[Value]"
+    ) -> None:
+        """Whole if it fits, else the first block."""
+        transfer = association.transfer
+        transfer.begin(values)
+        start = writer.off
+        apdu.write_head(writer, apdu.GET_RESPONSE, kind, invoke)
+        if kind == apdu.GET_NORMAL:
+            writer.octet(0)
+        if transfer.fill(writer) == FILL_DONE:
+            transfer.close()
+            return
+        writer.rewind(start)
+        if not association.conformance & apdu.CONF_BLOCK_GET:
+            transfer.close()
+            self._refuse(writer, invoke, apdu.OTHER_REASON)
+            return
+        self._counters.inc(stats.LONG_GETS)
+        transfer.rewind()
+        transfer.is_open = True
+        self._block(association, writer, invoke)
+
+    def _block(self, association: "Association", writer: "Writer", invoke: int) -> None:
+        transfer = association.transfer
+        start = writer.off
+        number = transfer.block_number + 1
+        apdu.write_block_head(writer, invoke, False, number)
+        writer.octet(0)
+        length_off = writer.off
+        # Room for the longest length that can be needed; what is too much is taken out again.
+        room = writer.end - length_off
+        reserved = 1 if room <= 0x80 else 2 if room <= 0x101 else 3
+        writer.rewind(length_off + reserved)
+        outcome = transfer.fill(writer)
+        if outcome == FILL_ABORTED:
+            writer.rewind(start)
+            self._break(association, writer, invoke, number, apdu.LONG_GET_ABORTED)
+            return
+        writer.set_length(length_off, reserved)
+        transfer.block_number = number
+        if outcome == FILL_DONE:
+            writer.poke(start + apdu.BLOCK_LAST_OFF, 1)
+            transfer.close()
+
+    def _refuse(self, writer: "Writer", invoke: int, result: int) -> None:
+        self._counters.inc(stats.GET_REFUSED)
+        apdu.write_head(writer, apdu.GET_RESPONSE, apdu.GET_NORMAL, invoke)
+        writer.octet(1)
+        writer.octet(result)
+
+    def _break(self, association: "Association", writer: "Writer", invoke: int, number: int, result: int) -> None:
+        self._counters.inc(stats.LONG_GET_BROKEN)
+        association.transfer.close()
+        apdu.write_block_error(writer, invoke, number, result)
