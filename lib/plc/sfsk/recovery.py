@@ -77,12 +77,9 @@ class Recovery:
         self._is_timed = False
         self._due = 0
         self._limit = 0  # end of CHECK or SYNC
-        self._up_since = 0
 
     def begin(self, now: int, cause: int) -> None:
         """Take the modem down and start over by asking the chip how it is."""
-        if self.step == UP and ticks_diff(now, self._up_since) >= _STABLE_MS:
-            self._calm()
         self._record(WARNING, events.MODEM_DOWN, cause)
         self._modem.set_down(now)
         self._enter(now, ASK)
@@ -163,7 +160,7 @@ class Recovery:
         self._modem.submit(now, self._command)
 
     def _go_up(self, now: int) -> None:
-        self._up_since = now
+        self._wait(now, _STABLE_MS)
         self._record(NOTICE, events.MODEM_UP, self._rung + 1)
         self._modem.set_up(now)
 
@@ -267,7 +264,7 @@ class Recovery:
         self._record(WARNING, events.MODEM_RESET, self._rung)
         self._enter(now, _LADDER[self._rung])
 
-    def _calm(self) -> None:
+    def _calm(self, now: int) -> None:
         self._rung = -1
         self._rest_ms = _REST_MS
 
@@ -297,6 +294,6 @@ _STEPS = (
     (_R._write_config, _R._config_done, _R._nothing),  # CONFIG
     (_R._read_version, _R._version_done, _R._nothing),  # VERSION
     (_R._poll, _R._sync_polled, _R._poll),  # SYNC
-    (_R._go_up, _R._stray, _R._nothing),  # UP
+    (_R._go_up, _R._stray, _R._calm),  # UP
     (_R._rest, _R._stray, _R._to_line),  # FAILED
 )
