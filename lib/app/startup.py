@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Turns the configuration into what the constructors take; used once, by main.py."""
+
+from binascii import unhexlify
+
+from base import events
+from base.log import NOTICE, WARNING
+from gateway.rules import Rules
+from plc.sfsk.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from base.log import Log
+    from gateway.registration import Table
+
+    from app.config import Config
+    from app.console import Console
+
+_TITLE_LETTERS = b"GWY"
+
+
+def rules_from(config: "Config") -> Rules:
+    """Limits of the forwarding path."""
+    rules = Rules()
+    rules.exchanges_cnt = config.number("gateway.exchanges")
+    rules.per_node_cnt = config.number("gateway.exchanges_per_node")
+    rules.queue_ms = 1000 * config.number("gateway.queue_s")
+    rules.guard_ms = config.number("gateway.guard_ms")
+    rules.associations_cnt = config.number("gateway.associations")
+    rules.association_ms = 1000 * config.number("gateway.association_s")
+    rules.refuse_by_exception = config.text("gateway.refuse") == "exception"
+    return rules
+
+
+def router_extras(config: "Config") -> "dict[int, tuple[bytes, int]]":
+    """Extra SAP -> (title, server SAP inside the meter)."""
+    extras = config["gateway.extra_saps"]
+    return {one["sap"]: (unhexlify(one["title"]), one["server_sap"]) for one in extras}  # type: ignore[attr-defined]
+
+
+def push_targets(config: "Config") -> "list[tuple[str, int]]":
+    """(host, port) of each target."""
+    pairs = [target.rsplit(":", 1) for target in config["push.targets"]]  # type: ignore[attr-defined]
+    return [(host, int(port)) for host, port in pairs]
+
+
+def segment_settings(config: "Config", serial: bytes) -> Settings:
+    """Section `sfsk`; an empty initiator title becomes GWY + the last octets of the serial number."""
+    section = config.section("sfsk")
+    if not section["initiator_title"]:
+        length = config.number("sfsk.title_len") - len(_TITLE_LETTERS)
+        title = _TITLE_LETTERS + (bytes(length) + serial)[-length:]
+        section["initiator_title"] = "".join(["%02X" % octet for octet in title])
+    return Settings(section)
+
+
+def log_start(log: "Log", table: "Table", console: "Console") -> None:
+    """The gateway is reachable: say so, and which nodes it knows."""
+    log.add(NOTICE, events.GATEWAY_UP)
+    if table.count():
+        log.add(NOTICE, events.NODES_RESTORED, a=table.count())
+        console.print_restored(log.now_s)
+
+
+def log_configuration(log: "Log", config: "Config") -> None:
+    """What was wrong with config.json, if anything."""
+    if config.errors:
+        log.add(WARNING, events.CONFIG_BAD, a=len(config.errors))

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""Composition root: makes every object once, in a fixed order, wires them, starts the tasks.
+
+No logic. Everything big is allocated here, before the first task runs; what steady state
+needs beyond it is small and short-lived.
+"""
+
+import asyncio
+import gc
+import sys
+
+if "lib" not in sys.path:
+    sys.path.append("lib")
+
+from app import config as configuration
+from app.console import Console
+from app.forwarder import Forwarder
+from app.own_device import Parts, own_device
+from app.pumps import ModemReader, Timer
+from app.push import PushRoute
+from app.replies import HEADROOM
+from app.sessions import Listener
+from app.startup import log_start, push_targets, router_extras, rules_from, segment_settings
+from app.supervisor import Supervisor
+from app.upkeep import Upkeep
+from base.log import LEVELS, Log
+from base.slab import Slab
+from gateway.journal import Journal
+from gateway.registration import Table
+from gateway.router import Router
+from hal import clock
+from hal.leaf import leaf
+from plc.sfsk.segment import Segment
+
+VERSION = b"0.1.0"
+_TAILROOM = 16
+
+store = leaf.store()
+config = configuration.load(store)
+slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROOM, _TAILROOM)
+log = Log(config.number("log_records"), LEVELS.index(config.text("log_level")))
+journal = Journal(store)
+table = Table(
+    config.number("gateway.nodes"),
+    config.number("sfsk.title_len"),
+    journal,
+    config.number("sfsk.initial_credit"),
+    config.number("gateway.quarantine_s"),
+)
+router = Router(table, router_extras(config), bool(config["gateway.prefix"]), config.number("gateway.network_id"))
+forwarder = Forwarder(table, slab, router, rules_from(config))
+port = leaf.modem_port(config.section("board"), config.number("sfsk.uart_baud"))
+segment = Segment(segment_settings(config, leaf.serial_number()), port, table, forwarder, log)
+push = PushRoute(slab, push_targets(config), config.number("push.queue"), log)
+listener = Listener(forwarder, slab, config, clock, log)
+
+parts = Parts()
+parts.config = config
+parts.clock = clock
+parts.log = log
+parts.table = table
+parts.sfsk = segment.cosem
+parts.counters = (forwarder.counters, listener.counters, segment.counters, push.counters)
+parts.serial = leaf.serial_number()
+parts.version = VERSION
+parts.interpreter = sys.version.encode()
+parts.reset_cause = leaf.reset_cause()
+
+forwarder.medium = segment
+forwarder.device = own_device(parts)
+forwarder.push = push if config["push.targets"] else None
+
+console = Console(table, "%s:%d" % (config["wan.address"], config["wan.port"]))
+log.listener = console
+upkeep = Upkeep(table, journal, log, clock, (listener, forwarder.device))
+
+
+async def serve_wan(duty):
+    """The DLMS listener, for as long as the network is there."""
+    await leaf.network_up()
+    server = await asyncio.start_server(listener.serve, config.text("wan.address"), config.number("wan.port"))
+    log_start(log, table, console)
+    configuration.keep_good(store, config)
+    await server.wait_closed()
+
+
+async def run():
+    """Start the duties; the supervisor never returns."""
+    upkeep.restore()
+    supervisor = Supervisor(clock, leaf.watchdog(config.number("watchdog.timeout_ms")), log, segment.is_alive)
+    supervisor.add("timer", Timer(segment, forwarder, clock).run, budget_ms=5000)
+    supervisor.add("modem-reader", ModemReader(port, segment, clock).run)
+    supervisor.add("upkeep", upkeep.run, budget_ms=10000)
+    supervisor.add("wan", serve_wan)
+    if config["push.targets"]:
+        supervisor.add("push", push.run)
+    gc.collect()
+    await supervisor.run()
+
+
+asyncio.run(run())
