@@ -6,9 +6,10 @@ each may be missing, but none twice, and every length must add up. Law: a propos
 can be read is answered with an AARE that says why; only what cannot be read raises.
 """
 
+from micropython import const
+
 from base.errors import RemoteError
 from dlms.apdu import AARE, RLRE, expect_end
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ COSEMpdu ASN.1 of the Green Book; only what SAP 1 takes or gives. Law: a request
 to its last octet, and one octet too many is as wrong as one missing.
 """
 
-from base.errors import RemoteError
 from micropython import const
+
+from base.errors import RemoteError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

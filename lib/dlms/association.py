@@ -6,11 +6,12 @@ none is free a newcomer is refused, never an old one thrown out. The public clie
 association is pre-established: it needs no AARQ, but takes a slot on first use as well.
 """
 
+from micropython import const
+
 from base.ticks import earliest, ticks_add, ticks_diff
 from dlms.apdu import CONF_ATTRIBUTE_0_GET, CONF_BLOCK_GET, CONF_GET, CONF_MULTIPLE_REFERENCES
 from dlms.cosem.object import ROLE_PUBLIC
 from dlms.transfer import Transfer
-from micropython import const
 
 NO_CONNECTION = const(-1)
 PUBLIC_SAP = const(16)

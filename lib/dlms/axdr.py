@@ -8,8 +8,9 @@ long is ever built in RAM. Law: the reader never reads past its end and never re
 deeper than its limit, whatever the octets say.
 """
 
-from base.errors import RemoteError
 from micropython import const
+
+from base.errors import RemoteError
 
 NULL = const(0)
 ARRAY = const(1)

@@ -6,8 +6,9 @@ address, then the unchanged APDU. Nothing to do with `E6 E6 00` of the HDLC prof
 Law: the prefix is read and written around the APDU; the APDU itself never moves.
 """
 
-from base.errors import LocalError, RemoteError
 from micropython import const
+
+from base.errors import LocalError, RemoteError
 
 TAG_GATEWAY_REQUEST = const(0xE6)
 TAG_GATEWAY_RESPONSE = const(0xE7)
@@ -56,9 +57,7 @@ class GatewayPrefix:
         return fixed_len + addr_len
 
 
-def encode_into(
-    dst: "bytearray | memoryview", off: int, tag: int, network_id: int, addr: "bytes | memoryview"
-) -> int:
+def encode_into(dst: "bytearray | memoryview", off: int, tag: int, network_id: int, addr: "bytes | memoryview") -> int:
     """Write a prefix at `dst[off]`; returns its octets, PREFIX_FIXED_LEN + len(addr).
 
     Written into the headroom: `off` = APDU offset - that sum. `addr` may not overlap the

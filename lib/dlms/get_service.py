@@ -6,13 +6,14 @@ knows them, else it is refused with other-reason. Law: every answer echoes the i
 of its own request, and no answer is ever longer than the window of the writer.
 """
 
+from micropython import const
+
 from base.errors import RemoteError
 from dlms import apdu, stats
 from dlms.axdr import STRUCTURE
 from dlms.cosem.object import ACCESS_NONE
 from dlms.cosem.values import Const
 from dlms.transfer import FILL_ABORTED, FILL_DONE
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,10 +47,13 @@ class GetService:
             self._normal(association, reader, writer, invoke)
         elif kind == apdu.GET_NEXT:
             self._next(association, reader, writer, invoke)
-        elif kind == apdu.GET_WITH_LIST and association.conformance & apdu.CONF_MULTIPLE_REFERENCES:
+        elif kind != apdu.GET_WITH_LIST:
+            raise RemoteError("GET-request kind %d" % kind)
+        elif association.conformance & apdu.CONF_MULTIPLE_REFERENCES:
             self._with_list(association, reader, writer, invoke)
         else:
-            raise RemoteError("GET-request kind %d" % kind)
+            self._counters.inc(stats.REFUSED_SERVICE)
+            apdu.write_exception(writer, apdu.STATE_NOT_ALLOWED, apdu.SERVICE_NOT_SUPPORTED)
 
     def find(self, association: "Association", descriptor: "apdu.Descriptor") -> "tuple[CosemObject | None, int]":
         """(object, SUCCESS) or (None, result): also what SET and ACTION look their target up with."""

@@ -6,13 +6,14 @@ wPorts beyond the client's number. Law: whatever comes in, `request` answers wit
 window it was given or not at all, and raises nothing that a peer can cause.
 """
 
+from micropython import const
+
 from base.errors import LocalError, RemoteError
 from dlms import acse, apdu, stats
 from dlms.association import Associations
 from dlms.axdr import Reader, Writer
 from dlms.cosem.association_ln import AssociationView
 from dlms.get_service import GetService
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -200,9 +201,7 @@ class LogicalDevice:
         association = self._associations.find(connection, client.sap) or self._associations.free()
         if association is None:
             self.counters.inc(stats.REFUSED_NO_SLOT)
-            acse.write_aare_refused(
-                self._writer, acse.REJECTED_TRANSIENT, acse.DIAG_NO_REASON, acse.INITIATE_NONE
-            )
+            acse.write_aare_refused(self._writer, acse.REJECTED_TRANSIENT, acse.DIAG_NO_REASON, acse.INITIATE_NONE)
             return
         conformance = self._aarq.conformance & client.conformance
         association.open(connection, client, conformance, self._aarq.client_max_pdu)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What a logical device counts: one counter per reason it did not simply answer."""
 
-from base.counters import Counters
 from micropython import const
+
+from base.counters import Counters
 
 REQUESTS = const(0)
 ASSOCIATED = const(1)

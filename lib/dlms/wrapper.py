@@ -9,8 +9,9 @@ next one waits in the socket until there is a buffer for it (that is the back-pr
 
 import struct
 
-from base.errors import LocalError, RemoteError
 from micropython import const
+
+from base.errors import LocalError, RemoteError
 
 HEADER_LEN = const(8)
 MAX_APDU_LEN = const(0xFFFF)
@@ -27,9 +28,7 @@ _IN_APDU = const(2)
 _BROKEN = const(3)
 
 
-def encode_header_into(
-    dst: "bytearray | memoryview", off: int, source: int, destination: int, length: int
-) -> int:
+def encode_header_into(dst: "bytearray | memoryview", off: int, source: int, destination: int, length: int) -> int:
     """Write the 8-octet header for an APDU of `length` octets at `dst[off]`; returns 8.
 
     Raises LocalError for an empty APDU (never sent: facts 1) or one over 65535 octets.

@@ -6,10 +6,11 @@ is being answered. Law: object_list holds exactly the objects that client can re
 the rights it has.
 """
 
+from micropython import const
+
 from dlms.axdr import ENUM, INT8, STRUCTURE, UINT8, UINT16
 from dlms.cosem.object import ROLE_NONE, CosemObject, obis
 from dlms.cosem.values import Array, Const, Encoded, number, octets
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

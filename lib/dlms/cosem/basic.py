@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Data (class 1) and SAP assignment (class 17) with the instances SAP 1 has of them."""
 
+from micropython import const
+
 from dlms.axdr import OCTET_STRING, UINT32, VISIBLE_STRING
 from dlms.cosem.object import CosemObject, obis
-from dlms.cosem.values import Array, Encoded, octets
-from micropython import const
+from dlms.cosem.values import Array, octets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,8 +77,3 @@ class _CounterRows:
 def counters(e_group: int, counter_set: "Counters") -> CosemObject:
     """0-0:128.1.e.255: all counters of one set with their names; e is the caller's numbering."""
     return data(obis(0, 0, _C_MANUFACTURER, 1, e_group), Array(_CounterRows(counter_set)))
-
-
-def text(logical_name: bytes, get: "object") -> CosemObject:
-    """Data object whose value is the octet-string `get()` returns."""
-    return data(logical_name, Encoded(lambda writer: writer.octets(get())))  # type: ignore[operator]

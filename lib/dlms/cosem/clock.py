@@ -7,10 +7,11 @@ answer = the clock has never been set; and `zone_min`, the standard's deviation:
 add to local time to get UTC (so UTC+1 is -60). Daylight saving is off.
 """
 
+from micropython import const
+
 from dlms.axdr import BOOLEAN, ENUM, INT8, INT16, UINT8
 from dlms.cosem.object import CosemObject, obis
 from dlms.cosem.values import Encoded, number, octets
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

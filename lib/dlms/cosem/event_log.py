@@ -8,12 +8,13 @@ object 0-0:128.2.0.255, the last record. Law: records overwritten while they are
 the transfer; records added do not.
 """
 
+from micropython import const
+
 from dlms.axdr import ENUM, INT8, INT32, UINT8, UINT16, UINT32
 from dlms.cosem.basic import data
 from dlms.cosem.clock import CLOCK_CLASS, CLOCK_NAME, write_date_time
 from dlms.cosem.object import CosemObject, obis
-from dlms.cosem.values import Array, Encoded, Fixed, number
-from micropython import const
+from dlms.cosem.values import Array, Encoded, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from base.log import Log
     from dlms.axdr import Writer
     from dlms.cosem.clock import ClockSource
+
+    Column = tuple[int, bytes, int, int]
 
 _PROFILE = const(7)
 _METHOD_CNT = const(2)
@@ -32,6 +35,18 @@ _FIELD_CNT = const(6)
 # capture_objects: (class, logical name, attribute, element of it; 0 = all of it)
 _COLUMNS = ((CLOCK_CLASS, CLOCK_NAME, 2, 0),) + tuple([(_DATA, _RECORD_NAME, 2, i) for i in range(1, 7)])
 _NO_SORT_OBJECT = (0, bytes(6), 0, 0)
+
+
+class _Columns:
+    """Array source of capture_objects."""
+
+    generation = 0
+
+    def count(self) -> int:
+        return len(_COLUMNS)
+
+    def encode_item(self, index: int, writer: "Writer") -> None:
+        _write_column(_COLUMNS[index], writer)
 
 
 class EventLog:
@@ -54,7 +69,7 @@ class EventLog:
             obis(0, 0, 99, 98, 0),
             [
                 self,
-                Array(Fixed(_COLUMNS, _write_column)),
+                Array(_Columns()),
                 number(UINT32, 0),
                 number(ENUM, _SORT_FIFO),
                 Encoded(lambda writer: _write_column(_NO_SORT_OBJECT, writer)),
@@ -108,8 +123,8 @@ class EventLog:
         writer.number(INT32, b)
 
 
-def _write_column(column: "object", writer: "Writer") -> None:
-    class_id, logical_name, attribute, element = column  # type: ignore[misc]
+def _write_column(column: "Column", writer: "Writer") -> None:
+    class_id, logical_name, attribute, element = column
     writer.structure(4)
     writer.number(UINT16, class_id)
     writer.octets(logical_name)

@@ -5,9 +5,10 @@ Data-driven: a class is a function that fills in the attributes of an instance; 
 knows no class. Law: an attribute is listed in the association view exactly as it can be read.
 """
 
+from micropython import const
+
 from base.errors import LocalError
 from dlms.cosem.values import octets
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

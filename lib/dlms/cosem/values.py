@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     class ArraySource(Protocol):
         """A table somebody else owns. `generation` changes with every change of the table."""
 
-        generation: int
-
+        @property
+        def generation(self) -> int: ...
         def count(self) -> int: ...
         def encode_item(self, index: int, writer: "Writer") -> None: ...
 
@@ -110,21 +110,3 @@ def number(tag: int, value: int) -> Const:
 def octets(value: bytes) -> Const:
     """Constant octet-string of less than 128 octets."""
     return Const(bytes([OCTET_STRING, len(value)]) + value)
-
-
-class Fixed:
-    """Array source over a sequence that never changes; `encode(item, writer)` writes one."""
-
-    generation = 0
-
-    def __init__(self, items: "tuple[object, ...]", encode: "Callable[[object, Writer], None]") -> None:
-        self._items = items
-        self._encode = encode
-
-    def count(self) -> int:
-        """Number of items."""
-        return len(self._items)
-
-    def encode_item(self, index: int, writer: "Writer") -> None:
-        """Write item `index`."""
-        self._encode(self._items[index], writer)
