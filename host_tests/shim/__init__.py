@@ -7,7 +7,7 @@ pytest, libraries) keeps CPython's own modules. `device` is the one simulated bo
 flash, modem wires, watchdog; `device.power_on()` gives a fresh one.
 """
 
-from host_tests.shim.device import Device, DeviceReset, device
+from host_tests.shim.board import Device, DeviceReset, device
 from host_tests.shim.files import FileSystem, PowerCut, every_cut
 from host_tests.shim.guard import install, load, run_main
 

@@ -60,7 +60,9 @@ class FileSystem:
 
     # -- what open() and os offer ------------------------------------------------------------
     def resolve(self, path: str) -> str:
-        """`path` made absolute and plain; the mount point /flash is the root."""
+        """`path` made absolute and plain; the mount point /flash is the root. PowerCut while the power is off."""
+        if self.is_dead:
+            raise PowerCut("the power is off")
         whole = path if path.startswith("/") else f"{self._cwd}/{path}"
         parts: list[str] = []
         for part in whole.split("/"):

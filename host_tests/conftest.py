@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""Installs the shim before any test is collected, and gives each test a fresh board.
+
+`from base.ring import Ring` in a test loads lib/base/ring.py under guard. Files under
+host_tests/both are loaded under guard themselves and run on MicroPython as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host_tests import shim
+
+shim.install()
+
+from host_tests.shim import both  # noqa: E402 - after install, like every test
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect host_tests/both/test_*.py as modules of the device."""
+    if module_path.parent.name == "both":
+        return both.BothModule.from_parent(parent, path=module_path)
+    return None
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Nothing but tests in these."""
+    return True if collection_path.name in ("shim", "micropython") else None
+
+
+@pytest.fixture(autouse=True)
+def device() -> Iterator[shim.Device]:
+    """The board, fresh: virtual clock, empty flash, no modem."""
+    shim.device.power_on()
+    yield shim.device
+    shim.device.power_on()
