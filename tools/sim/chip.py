@@ -6,12 +6,14 @@ Law: written from the fact sheet only. Everything happens in kernel time, nothin
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from tools.sim import chip_config, chips, local_frame
 from tools.sim.chip_db import Database, DbError
 from tools.sim.chip_faults import HUNG_LINE, HUNG_NO, HUNG_POWER, ChipFaults
 from tools.sim.chip_host import HostInterface
 from tools.sim.chip_mac import ChipMac
+from tools.sim.kernel import Timer
 from tools.sim.line import Line
 from tools.sim.options import ChipOptions
 
@@ -37,7 +39,7 @@ class Chip:
         self.host.on_reset_fault = self.reset_now
         self.resets_cnt = 0
         self._is_powered, self._is_held = True, False
-        self._boot_timer = None
+        self._boot_timer: Timer | None = None
         self._job: "Callable[[], object]" = lambda: None
         self._last_answer = b""
         self._commands = self._command_table()
@@ -160,7 +162,7 @@ class Chip:
         if self.table.db_write == self.table.db_read:
             table[self.table.db_write[0]] = self._db_access
         for request, answers in self.table.config.items():
-            table[request] = lambda payload, answers=answers: self._config(payload, answers)
+            table[request] = partial(self._config, answers)
         return table
 
     def _on_command(self, command: int, payload: bytes) -> bool:
@@ -207,7 +209,7 @@ class Chip:
         if code:
             self._later(self._emit, chips.ISA_ERR, bytes((code,)))
 
-    def _config(self, payload: bytes, answers: tuple) -> None:
+    def _config(self, answers: tuple, payload: bytes) -> None:
         code = chip_config.check(payload, self.database.config or None)
         if self.faults.config_errors:
             code = self.faults.config_errors.pop(0)

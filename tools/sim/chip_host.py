@@ -89,12 +89,12 @@ class HostInterface:
 
     # --- from here on: one method per edge of the state machine ---
 
-    def _go(self, state: int, delay_us: float | None = None, fn: "Callable | None" = None) -> None:
+    def _go(self, state: int, delay_us: float = 0, fn: "Callable | None" = None) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._state = state
-        if delay_us is not None:
+        if fn is not None:
             self._timer = self.kernel.call_later(round(delay_us), fn)
 
     def _limit(self, limit_us: float) -> float:

@@ -39,7 +39,7 @@ class UartOut:
             return
         self._timer.cancel()
         self._timer = None
-        out_cnt = int((self._kernel.now_us - self._start_us) / self._us)
+        out_cnt = int((self._kernel.now_us - self._start_us + 1) / self._us)
         self._emit(self._frame[self._sent : out_cnt])
 
     def inject(self, octets: bytes) -> None:

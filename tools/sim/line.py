@@ -8,12 +8,13 @@ slot collide. Every random choice comes from the seed, one stream per kind of fa
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from tools.sim.kernel import Kernel
 from tools.sim.mac_frame import ADDR_ALL, ADDR_CONFIGURED, ADDR_FIMA, ADDR_NEW, MacFrame
 from tools.sim.options import LineOptions
+from tools.sim.station import ModemStation, NodeStation, Station
 
 _SLOT_BITS = 360
 
@@ -39,12 +40,12 @@ class Transmission:
 
     __slots__ = ("sender", "frame", "start", "end", "is_dead", "waiting", "clashes")
 
-    def __init__(self, sender: object, frame: MacFrame, start: int) -> None:
+    def __init__(self, sender: Station, frame: MacFrame, start: int) -> None:
         self.sender = sender
         self.frame = frame
         self.move(start)
         self.is_dead = False
-        self.waiting: list = []
+        self.waiting: list[Station] = []
         self.clashes: list[tuple[int, int]] = []
 
     def move(self, start: int) -> None:
@@ -70,9 +71,9 @@ class Line:
         self.slot_us = max(1.0, real_us / scale) if scale > 0 else 1.0
         self.stats = LineStats()
         self.on_transmit: "Callable[[Transmission], object]" = lambda tx: None
-        self.nodes: list = []
-        self._by_mac: dict[int, list] = {}
-        self._modem = None
+        self.nodes: list[NodeStation] = []
+        self._by_mac: dict[int, list[NodeStation]] = {}
+        self._modem: ModemStation | None = None
         self._active: list[Transmission] = []
         self._occupied_end = 0
         self._counted_end = 0
@@ -82,21 +83,21 @@ class Line:
 
     # --- stations ---
 
-    def attach_modem(self, modem: object) -> None:
+    def attach_modem(self, modem: ModemStation) -> None:
         """The initiator's modem."""
         self._modem = modem
 
-    def attach(self, node: object) -> None:
+    def attach(self, node: NodeStation) -> None:
         """Put a node on the line."""
         self.nodes.append(node)
         self._by_mac.setdefault(node.mac_addr, []).append(node)
 
-    def detach(self, node: object) -> None:
+    def detach(self, node: NodeStation) -> None:
         """Take a node off the line."""
         self.nodes.remove(node)
         self._by_mac[node.mac_addr].remove(node)
 
-    def moved(self, node: object, old_mac: int) -> None:
+    def moved(self, node: NodeStation, old_mac: int) -> None:
         """A node has another MAC address now."""
         if node in self._by_mac.get(old_mac, ()):
             self._by_mac[old_mac].remove(node)
@@ -144,7 +145,7 @@ class Line:
 
     # --- sending ---
 
-    def send(self, sender: object, frame: MacFrame, at_slot: int = 0) -> Transmission:
+    def send(self, sender: Station, frame: MacFrame, at_slot: int = 0) -> Transmission:
         """Send in the next slot, or in `at_slot` if that is later; waits for a frame before it.
 
         sender.on_first_sent(tx) and sender.on_sent(tx) follow.
@@ -174,7 +175,7 @@ class Line:
         self._active.append(tx)
         self._count(tx.start, tx.end)
         self.stats.frames += 1
-        tx.waiting = self._receivers(tx)
+        tx.waiting = list(self._receivers(tx))
         self.on_transmit(tx)
         self._schedule_copy(tx, 0)
 
@@ -194,18 +195,18 @@ class Line:
             for victim in victims:
                 victim.clashes.append(common)
 
-    def _receivers(self, tx: Transmission) -> list:
+    def _receivers(self, tx: Transmission) -> "Sequence[Station]":
         """Nodes hear the modem, the modem hears nodes; nodes take no notice of each other."""
         if tx.sender is not self._modem:
             return [self._modem] if self._modem is not None else []
         dest = tx.frame.dest
         if dest == ADDR_ALL:
-            return list(self.nodes)
+            return self.nodes
         if dest == ADDR_CONFIGURED:
             return [node for node in self.nodes if node.mac_addr != ADDR_NEW]
         if ADDR_FIMA < dest < ADDR_CONFIGURED:
             return [node for node in self.nodes if dest in node.groups]
-        return list(self._by_mac.get(dest, ()))
+        return self._by_mac.get(dest, [])
 
     def _schedule_copy(self, tx: Transmission, copy: int) -> None:
         end = tx.start + (copy + 1) * tx.frame.slots
@@ -242,16 +243,17 @@ class Line:
             else:
                 self._hear(tx, copy, station)
 
-    def _missed(self, tx: Transmission, copy: int, station: object, is_spoilt: bool) -> None:
+    def _missed(self, tx: Transmission, copy: int, station: Station, is_spoilt: bool) -> None:
         if not is_spoilt:
             self.stats.lost += 1
-        if station is not self._modem or not station.is_hearing:
+        modem = self._modem
+        if modem is None or station is not modem or not modem.is_hearing:
             return
         if is_spoilt or self._random["loss"].random() < self.options.corrupt_share:
             self.stats.corrupt += 1
-            station.on_bad_frame(tx.frame, copy)
+            modem.on_bad_frame(tx.frame, copy)
 
-    def _hear(self, tx: Transmission, copy: int, station: object) -> None:
+    def _hear(self, tx: Transmission, copy: int, station: Station) -> None:
         if not station.is_hearing:
             return
         self.stats.delivered += 1
@@ -261,6 +263,6 @@ class Line:
             self.kernel.call_at(later_us, self._hear_again, tx, copy, station)
         station.on_frame(tx.frame, copy, tx.end)
 
-    def _hear_again(self, tx: Transmission, copy: int, station: object) -> None:
+    def _hear_again(self, tx: Transmission, copy: int, station: Station) -> None:
         if station.is_hearing:
             station.on_frame(tx.frame, copy, tx.end + 1)

@@ -11,7 +11,7 @@ MIN_LENGTH = 3
 MAX_LENGTH = 250
 
 
-def checksum(octets: bytes) -> bytes:
+def checksum(octets: bytes | bytearray) -> bytes:
     """The two sum octets over `octets` (length, command, data)."""
     return (sum(octets) & 0xFFFF).to_bytes(2, "little")
 

@@ -7,6 +7,7 @@ server_sap, apdu)` is set by the node and takes APDUs the server sends on its ow
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 Reply = Callable[[bytes | None], object]
 
@@ -35,10 +36,17 @@ class EchoServer(DlmsServer):
         reply(bytes((apdu[0] ^ 0x04,)) + apdu[1:])
 
 
-class LocalServer(DlmsServer):
-    """Adapter of an object with handle(client_sap, server_sap, apdu) -> list of APDUs."""
+class Handler(Protocol):
+    """A synchronous DLMS server, e.g. tools.sim.meter.Meter."""
 
-    def __init__(self, meter: object) -> None:
+    def handle(self, client_sap: int, server_sap: int, apdu: bytes) -> list[bytes]:
+        """All answers to one request."""
+
+
+class LocalServer(DlmsServer):
+    """Adapter of a Handler."""
+
+    def __init__(self, meter: Handler) -> None:
         super().__init__()
         self.meter = meter
 
