@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: MIT
+"""The gateway's sans-I/O core on the simulated segment, in one process and in virtual time.
+
+Everything from the WPDU to the modem's UART is the shipped code, loaded under the shim;
+only asyncio, sockets and the serial port are missing. For tests and benchmarks:
+
+    rig = Rig(SegmentOptions(meters=8))
+    rig.run_until_registered(8)
+    hes = rig.connect()
+    hes.request(client_sap=16, server_sap=0x10, apdu=bytes.fromhex("C001C100080000010000FF0200"))
+    rig.run(5); hes.replies
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from host_tests import shim
+from tools.sim.kernel import Timer
+from tools.sim.options import SegmentOptions
+from tools.sim.segment import Segment as SimSegment
+from tools.sim.server import DlmsServer, EchoServer
+
+shim.install()
+
+from app import config as configuration  # noqa: E402 - after install: loads lib/ under the shim
+from app.forwarder import Forwarder  # noqa: E402
+from app.own_device import Parts, own_device  # noqa: E402
+from app.replies import HEADROOM  # noqa: E402
+from app.sessions import Listener  # noqa: E402
+from app.startup import router_extras, rules_from, segment_settings  # noqa: E402
+from app.upkeep import Upkeep  # noqa: E402
+from base.log import Log  # noqa: E402
+from base.slab import Slab  # noqa: E402
+from gateway.journal import Journal  # noqa: E402
+from gateway.registration import Table  # noqa: E402
+from gateway.router import Router  # noqa: E402
+from hal.store import FileStore  # noqa: E402
+from plc.sfsk.segment import Segment  # noqa: E402
+
+_TICKS_MASK = (1 << 30) - 1
+SERIAL = b"RIG000000001"
+WALL_START_S = 1_790_000_000
+
+
+class Wire:
+    """The modem port between the shipped segment and the chip's twin."""
+
+    def __init__(self, chip: Any) -> None:
+        self._chip = chip
+
+    def write(self, mv: bytes) -> None:
+        """Octets to the chip."""
+        self._chip.host_write(bytes(mv))
+
+    def t_req(self, asserted: bool) -> None:
+        """T_REQ line."""
+        self._chip.set_t_req(asserted)
+
+    def reset(self, asserted: bool) -> None:
+        """RESET line."""
+        self._chip.set_reset(asserted)
+
+    def power(self, on: bool) -> None:
+        """Supply."""
+        self._chip.set_power(on)
+
+
+class VirtualClock:
+    """hal.clock on the kernel's time."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    def ticks_ms(self) -> int:
+        """Wrapping milliseconds."""
+        return self._rig.now()
+
+    def wall_s(self) -> int:
+        """Seconds since 1970."""
+        return WALL_START_S + self._rig.kernel.now_us // 1_000_000
+
+    def calendar(self, wall: int) -> tuple[int, ...]:
+        """As hal.clock.calendar."""
+        import time
+
+        return tuple(time.gmtime(wall))
+
+
+class Hes:
+    """A head-end at the far end of one session: sends WPDUs, keeps what comes back."""
+
+    def __init__(self, rig: Rig, number: int) -> None:
+        self.number = number
+        self.last_turn = 0
+        self.is_open = True
+        self.is_reading = True
+        self.replies: list[tuple[int, int, bytes]] = []  # (source, destination, APDU)
+        self.times_us: list[int] = []
+        self.on_reply: Callable[[int, int, bytes], object] = lambda *reply: None
+        self._rig = rig
+
+    def request(self, client_sap: int, server_sap: int, apdu: bytes) -> bool:
+        """Send one APDU; False when the gateway would not read it now (no free buffer)."""
+        rig = self._rig
+        if not rig.forwarder.may_read():
+            return False
+        buf = rig.slab.alloc()
+        rig.slab.view(buf)[HEADROOM : HEADROOM + len(apdu)] = apdu
+        rig.forwarder.on_request(rig.now(), self, (client_sap, server_sap), buf, len(apdu))
+        rig.reschedule()
+        return True
+
+    def send(self, buf: int, off: int, length: int) -> bool:
+        """Session duck type: a WPDU for this head-end."""
+        if not (self.is_open and self.is_reading):
+            return False
+        wpdu = bytes(self._rig.slab.view(buf)[off : off + length])
+        self._rig.slab.free(buf)
+        version, source, destination, apdu_len = struct.unpack_from(">HHHH", wpdu)
+        assert version == 1 and apdu_len == len(wpdu) - 8, wpdu.hex()
+        self.replies.append((source, destination, wpdu[8:]))
+        self.times_us.append(self._rig.kernel.now_us)
+        self._rig.kernel.call_later(0, self.on_reply, source, destination, wpdu[8:])
+        return True
+
+    def close(self) -> None:
+        """The connection is gone."""
+        self.is_open = False
+        self._rig.forwarder.on_session_end(self._rig.now(), self)
+        self._rig.reschedule()
+
+
+class Rig:
+    """One gateway on one simulated segment. `config` is what config.json would say.
+
+    `fs` is a shim FileSystem to keep state across rigs (None = a fresh one in memory).
+    """
+
+    def __init__(
+        self,
+        options: SegmentOptions | None = None,
+        make_server: Callable[[bytes], DlmsServer] = lambda title: EchoServer(),
+        config: dict[str, object] | None = None,
+        fs: Any = None,
+        sim: SimSegment | None = None,
+    ) -> None:
+        if fs is not None:
+            shim.device.fs = fs
+        else:
+            shim.device.power_on()
+        self.sim = sim or SimSegment(options, make_server)
+        self.kernel = self.sim.kernel
+        self._timer: Timer | None = None
+        self._hes_cnt = 0
+        self._feed = memoryview(bytearray(512))
+        self.events: list[tuple[int, int, int]] = []  # (virtual s, node, event)
+        self._build(config or {})
+        self.sim.chip.on_output = self._on_uart
+        self.upkeep.restore()
+        self.segment.start(self.now())
+        self._each_second()
+
+    def _build(self, tree: dict[str, object]) -> None:
+        errors: list[str] = []
+        self.config = configuration.Config(configuration.validate(tree, errors), "rig", errors)
+        assert not errors, errors
+        config, clock = self.config, VirtualClock(self)
+        self.log = Log(config.number("log_records"))
+        self.slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROOM, 16)
+        self.journal = Journal(FileStore("/state"))
+        self.table = Table(
+            config.number("gateway.nodes"),
+            config.number("sfsk.title_len"),
+            self.journal,
+            config.number("sfsk.initial_credit"),
+            config.number("gateway.quarantine_s"),
+        )
+        network_id = config.number("gateway.network_id")
+        router = Router(self.table, router_extras(config), bool(config["gateway.prefix"]), network_id)
+        self.forwarder = Forwarder(self.table, self.slab, router, rules_from(config))
+        settings = segment_settings(config, SERIAL)
+        self.segment = Segment(settings, Wire(self.sim.chip), self.table, self.forwarder, self.log)
+        self.forwarder.medium = self.segment
+        self.forwarder.on_event = lambda node, event: self.events.append((self.kernel.now_us // 1_000_000, node, event))
+        self.listener = Listener(self.forwarder, self.slab, config, clock, self.log)
+        self.forwarder.device = self.device = own_device(self._parts(clock))
+        self.upkeep = Upkeep(self.table, self.journal, self.log, clock, (self.device,))
+
+    def _parts(self, clock: VirtualClock) -> Parts:
+        parts = Parts()
+        parts.config, parts.clock, parts.log, parts.table = self.config, clock, self.log, self.table
+        parts.sfsk = self.segment.cosem
+        parts.counters = (self.forwarder.counters, self.listener.counters, self.segment.counters)
+        parts.serial, parts.version, parts.interpreter = SERIAL, b"rig", b"rig"
+        return parts
+
+    # --- time ---
+
+    def now(self) -> int:
+        """Wrapping milliseconds of virtual time, as the firmware sees it."""
+        return self.kernel.now_us // 1000 & _TICKS_MASK
+
+    def run(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        self.kernel.run_for(int(seconds * 1_000_000))
+
+    def run_until(self, condition: Callable[[], bool], limit_s: float, step_s: float = 0.1) -> float:
+        """Run until `condition()`; virtual seconds it took. AssertionError after `limit_s`."""
+        began = self.kernel.now_us
+        while not condition():
+            assert self.kernel.now_us - began < limit_s * 1_000_000, f"not within {limit_s} s of virtual time"
+            self.run(step_s)
+        return (self.kernel.now_us - began) / 1_000_000
+
+    def online(self) -> int:
+        """Nodes the table has as online."""
+        return sum(self.table.state(row) == 2 for row in range(self.table.end()))
+
+    def run_until_registered(self, count: int, limit_s: float = 3600) -> float:
+        """Run until `count` nodes are online; virtual seconds it took."""
+        return self.run_until(lambda: self.online() >= count, limit_s)
+
+    def connect(self) -> Hes:
+        """One more head-end."""
+        self._hes_cnt += 1
+        return Hes(self, self._hes_cnt)
+
+    # --- inside ---
+
+    def _on_uart(self, octets: bytes) -> None:
+        self._feed[: len(octets)] = octets
+        self.segment.feed(self.now(), self._feed, len(octets))
+        self.reschedule()
+
+    def _each_second(self) -> None:
+        self.upkeep.turn(self.now())
+        self.reschedule()
+        self.kernel.call_later(1_000_000, self._each_second)
+
+    def reschedule(self) -> None:
+        """Ask both engines when they want to be called next."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        dues = [due for due in (self.segment.next_deadline(), self.forwarder.next_deadline()) if due is not None]
+        if dues:
+            wait_ms = min(((due - self.now() + (1 << 29)) & _TICKS_MASK) - (1 << 29) for due in dues)
+            at_us = (self.kernel.now_us // 1000 + max(wait_ms, 0)) * 1000
+            self._timer = self.kernel.call_at(at_us, self._on_due)
+
+    def _on_due(self) -> None:
+        self._timer = None
+        now = self.now()
+        for engine in (self.segment, self.forwarder):
+            due = engine.next_deadline()
+            if due is not None and ((due - now + (1 << 29)) & _TICKS_MASK) - (1 << 29) <= 0:
+                engine.on_deadline(now)
+        self.reschedule()
+
+
+def fresh_flash(root: Path | None = None) -> Any:
+    """A file system for `fs=`; in memory unless a host folder is given."""
+    return shim.FileSystem(root)
