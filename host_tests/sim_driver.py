@@ -70,8 +70,9 @@ class Host:
             self.kernel.call_later(self.ack_us, self.chip.host_write, self.answer)
 
     def poll(self) -> bytes | None:
-        """T_REQ until the status message is there; None after 30 ms of silence."""
+        """T_REQ until the status message is there; None after 300 ms of silence."""
         self.status = None
+        self._buf = bytearray()
         self.chip.set_t_req(True)
         limit = self.kernel.now_us + 300_000
         while self.status is None and self.kernel.now_us < limit:

@@ -198,6 +198,15 @@ def test_a_withdrawn_request_gets_no_status():
     assert host.octets == []
 
 
+@pytest.mark.parametrize(("again", "most_us"), [(True, 20_000), (False, 220_000)])
+def test_a_second_t_req_gets_a_new_status_at_once_or_after_tsr(again, most_us):
+    host = fresh(status_again=again)
+    host.poll()
+    start = host.kernel.now_us
+    assert host.poll() is not None
+    assert most_us - 20_000 <= host.kernel.now_us - start <= most_us
+
+
 # --- tACK of the chip, tIC ---
 
 def test_the_ack_comes_within_tack():

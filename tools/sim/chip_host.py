@@ -75,6 +75,8 @@ class HostInterface:
         """The T_REQ line; asserted = low."""
         if is_asserted and not self._t_req:
             self._is_asked = True
+            if self._state == _WAIT_STX and self._options.status_again:
+                self._go(_IDLE)
         self._t_req = is_asserted
         if not is_asserted:
             self._is_asked = False

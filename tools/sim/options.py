@@ -20,6 +20,7 @@ class ChipOptions:
     poll_us: int = 1_000  # T_REQ low to first status octet; must stay within tPOLL = 20 ms
     ack_us: int = 500  # last octet of a host frame to ACK/NAK; within tACK = 40 ms
     exec_us: int = 500  # ACK gone to confirm ready [U]
+    status_again: bool = True  # T_REQ again instead of a frame gets a new status, not tSR silence [U]
     frame_gap_us: int = 0  # silence before the next frame to the host [U]
     reset_us: int = 10_000  # deaf after Reset_Request [U]
     boot_us: int = 50_000  # deaf after the reset line or power comes back [U]
