@@ -8,6 +8,7 @@ Such a file is firmware: it imports what the device has, its tests are plain fun
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 from collections.abc import Iterator
@@ -20,14 +21,24 @@ from _pytest.assertion import rewrite
 
 from host_tests.shim import aio, guard
 
+BOTH = guard.ROOT / "host_tests" / "both"
 _FOR_PYTEST = ("builtins", "_pytest.assertion.rewrite")
 
 
+_BESIDE = guard.ROOT / "host_tests" / "both"
+_loaded: dict[str, ModuleType] = {}
+
+
 def _import(name: str, *args: Any) -> ModuleType:
-    """The guard, but what pytest's rewritten asserts need."""
+    """The guard, and what pytest's rewritten asserts need, and files beside the tests."""
     if name in _FOR_PYTEST:
         return importlib.__import__(name, *args)
-    return guard.guarded_import(name, *args)
+    path = _BESIDE / f"{name}.py"
+    if not path.is_file():
+        return guard.guarded_import(name, *args)
+    if name not in _loaded:
+        _loaded[name] = guard.load(path, name, RULES)
+    return _loaded[name]
 
 
 def _compile_with_asserts(source: bytes, path: str) -> CodeType:
