@@ -8,7 +8,6 @@ Such a file is firmware: it imports what the device has, its tests are plain fun
 from __future__ import annotations
 
 import ast
-import functools
 import importlib
 import inspect
 from collections.abc import Iterator
