@@ -57,7 +57,8 @@ def main() -> int:
     paths = [path.resolve() for path in arguments.files] or sorted(BOTH.glob("test_*.py"))
     total, failed_cnt = 0, 0
     with ThreadPoolExecutor(2) as pool:
-        for path, (passed, failure) in zip(paths, pool.map(lambda p: run_file(arguments.runtime, p), paths), strict=True):
+        outcomes = pool.map(lambda path: run_file(arguments.runtime, path), paths)
+        for path, (passed, failure) in zip(paths, outcomes, strict=True):
             print(f"{'FAIL' if failure else 'ok  '} {path.name}: {failure or f'{passed} passed'}", flush=True)
             total += passed
             failed_cnt += bool(failure)

@@ -263,6 +263,7 @@ async def _finish(main: Task) -> Any:
 
 def names() -> dict[str, Any]:
     """What `import asyncio` has on the device, without the streams."""
-    offered = (Task, create_task, current_task, sleep, sleep_ms, wait_for, wait_for_ms, gather, Event, Lock)
-    offered += (ThreadSafeFlag, Loop, get_event_loop, new_event_loop, run, TimeoutError)
+    calls: tuple[Any, ...] = (create_task, current_task, sleep, sleep_ms, wait_for, wait_for_ms, gather, run)
+    classes: tuple[Any, ...] = (Task, Event, Lock, ThreadSafeFlag, Loop, TimeoutError)
+    offered = (*calls, *classes, get_event_loop, new_event_loop)
     return {**{thing.__name__: thing for thing in offered}, "CancelledError": CancelledError}

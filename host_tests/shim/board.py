@@ -30,6 +30,7 @@ class Device:
     """State of the board. Attributes may be replaced by a test between power_on() and use."""
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.power_on()
 
     def power_on(self, clock: Clock | None = None, fs: FileSystem | None = None, cause: int = PWRON_RESET) -> None:
@@ -41,6 +42,7 @@ class Device:
         self.modem_url = ""
         self.modem: Any = None  # the open pyserial object, shared by UART and pins
         self.pins: dict[str, int] = {}
+        self.wires = {"D2": "t_req", "D3": "reset", "D4": "power"}  # the configuration's default pins
         self.link_is_up = True
         self.heap_lock_depth = 0
         self.watchdog_deadline_us: int | None = None
@@ -69,8 +71,7 @@ class Device:
         self._close_loop()
 
     def _close_loop(self) -> None:
-        loop: asyncio.AbstractEventLoop | None = getattr(self, "_loop", None)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        loop, self._loop = self._loop, None
         if loop is None or loop.is_closed() or loop.is_running():
             return
         abandoned = asyncio.all_tasks(loop)

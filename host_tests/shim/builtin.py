@@ -32,7 +32,7 @@ class bytearray(builtins.bytearray, metaclass=_AnyBytearray):  # the name the fi
     def _absent(self, *_: Any) -> Any:
         raise AttributeError("the device's bytearray has only append, extend and assignment")
 
-    clear = pop = insert = remove = reverse = copy = _absent  # type: ignore[assignment]
+    clear = pop = insert = remove = reverse = copy = _absent
 
     def __delitem__(self, _: Any) -> None:
         raise TypeError("'bytearray' object doesn't support item deletion")

@@ -100,7 +100,8 @@ def check(source: bytes | str, path: str) -> None:
 def main() -> int:
     """Check every file that goes on the device; 1 when something was found."""
     paths = [*sorted((ROOT / "lib").rglob("*.py")), *(ROOT / name for name in ("boot.py", "main.py"))]
-    findings = [line for path in paths if path.exists() for line in find(path.read_bytes(), str(path.relative_to(ROOT)))]
+    files = [path for path in paths if path.exists()]
+    findings = [line for path in files for line in find(path.read_bytes(), str(path.relative_to(ROOT)))]
     for line in findings:
         print(line)
     return 1 if findings else 0

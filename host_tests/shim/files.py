@@ -18,6 +18,7 @@ from typing import Any
 from host_tests.shim.store import DirStore, MemoryStore
 
 _DIR, _FILE = 0x4000, 0x8000
+_MOUNTS = (["flash"], ["state"])  # /flash/state, the board's folder of state, is the root as well
 
 
 class PowerCut(SystemExit):
@@ -60,7 +61,7 @@ class FileSystem:
 
     # -- what open() and os offer ------------------------------------------------------------
     def resolve(self, path: str) -> str:
-        """`path` made absolute and plain; the mount point /flash is the root. PowerCut while the power is off."""
+        """`path` made absolute and plain; /flash and /flash/state are the root. PowerCut while the power is off."""
         if self.is_dead:
             raise PowerCut("the power is off")
         whole = path if path.startswith("/") else f"{self._cwd}/{path}"
@@ -70,7 +71,10 @@ class FileSystem:
                 del parts[-1:]
             elif part not in ("", "."):
                 parts.append(part)
-        return "/" + "/".join(parts[1:] if parts[:1] == ["flash"] else parts)
+        for mount in _MOUNTS:
+            if parts[: len(mount)] == mount:
+                del parts[: len(mount)]
+        return "/" + "/".join(parts)
 
     def open(self, path: str, mode: str = "r", encoding: str | None = None) -> Any:
         """As the device's open(); `encoding` is accepted for utf-8 only."""

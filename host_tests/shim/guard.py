@@ -70,7 +70,6 @@ class _Loader(importlib.abc.Loader):
 
     def create_module(self, spec: Any) -> None:
         """The default module object."""
-        return None
 
     def exec_module(self, module: ModuleType) -> None:
         """Check, compile, run."""

@@ -2,8 +2,8 @@
 """machine, network and micropython of the board.
 
 The modem hangs on one serial line, `device.modem_url` (any pyserial URL, or `modem://`):
-every UART opens it, and three pins are its control lines, named as in the board definition:
-MODEM_T_REQ low = RTS on, MODEM_RESET low = DTR off, MODEM_POWER low = BREAK on.
+every UART opens it, and three pins are its control lines (`device.wires` says which):
+T_REQ low = RTS on, RESET low = DTR off, power enable low = BREAK on.
 """
 
 from __future__ import annotations
@@ -89,11 +89,7 @@ def _set_power(level: int) -> None:
     _modem().break_condition = not level
 
 
-WIRES: dict[str, Callable[[int], None]] = {
-    "MODEM_T_REQ": _set_t_req,
-    "MODEM_RESET": _set_reset,
-    "MODEM_POWER": _set_power,
-}
+_DRIVERS: dict[str, Callable[[int], None]] = {"t_req": _set_t_req, "reset": _set_reset, "power": _set_power}
 
 
 class Pin:
@@ -112,8 +108,8 @@ class Pin:
         if level is None:
             return device.pins.get(self._name, 1)
         device.pins[self._name] = int(bool(level))
-        if self._name in WIRES:
-            WIRES[self._name](int(bool(level)))
+        if self._name in device.wires:
+            _DRIVERS[device.wires[self._name]](int(bool(level)))
         return None
 
     __call__ = value

@@ -82,7 +82,7 @@ class _Hash:
         return self._hash
 
 
-class _Deque(collections.deque):  # type: ignore[type-arg]
+class _Deque(collections.deque[Any]):
     """deque(iterable, maxlen, flags=0): the length is not optional; flag 1 raises IndexError when full."""
 
     def __init__(self, iterable: Any, maxlen: int, flags: int = 0) -> None:
@@ -117,7 +117,9 @@ def _print_exception(error: BaseException, file: Any = None) -> None:
 def _sys_names() -> dict[str, Any]:
     implementation = SimpleNamespace(name="micropython", version=(1, 25, 0, ""), _machine="shim", _mpy=0x1F06)
     return {
-        **_pick(sys, "path modules stdin stdout stderr exit byteorder"),
+        **_pick(sys, "stdin stdout stderr exit byteorder"),
+        "path": ["", "/flash", "/flash/lib", "lib"],
+        "modules": {},
         "argv": [],
         "platform": "pyboard",
         "maxsize": 0x7FFFFFFF,
@@ -148,8 +150,8 @@ def _gc_names() -> dict[str, Any]:
 
 def _small_modules() -> dict[str, dict[str, Any]]:
     structs = _pick(struct, "pack pack_into unpack unpack_from calcsize")
-    errors = "EACCES EADDRINUSE EAGAIN EALREADY EBADF ECONNABORTED ECONNREFUSED ECONNRESET EEXIST EHOSTUNREACH EINPROGRESS"
-    errors += " EINVAL EIO EISDIR ENOBUFS ENODEV ENOENT ENOMEM ENOTCONN EOPNOTSUPP EPERM ETIMEDOUT errorcode"
+    errors = "EACCES EADDRINUSE EAGAIN EALREADY EBADF ECONNABORTED ECONNREFUSED ECONNRESET EEXIST EHOSTUNREACH"
+    errors += " EINPROGRESS EINVAL EIO EISDIR ENOBUFS ENODEV ENOENT ENOMEM ENOTCONN EOPNOTSUPP EPERM ETIMEDOUT"
     return {
         "struct": {name: _value_error(function) for name, function in structs.items()},
         "binascii": _pick(binascii, "hexlify unhexlify a2b_base64 b2a_base64 crc32"),

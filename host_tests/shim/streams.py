@@ -67,10 +67,12 @@ class Socket:
 
 async def _wait_io(stream: Any, for_write: bool) -> None:
     if not for_write and hasattr(stream, "any") and stream.any():
-        return await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return
     fd = stream.fileno() if hasattr(stream, "fileno") else None
     if fd is None:
-        return await _poll_io(stream, for_write)
+        await _poll_io(stream, for_write)
+        return
     loop = device.loop
     ready: asyncio.Future[None] = loop.create_future()
     add, remove = (loop.add_writer, loop.remove_writer) if for_write else (loop.add_reader, loop.remove_reader)
@@ -125,7 +127,8 @@ class Stream:
     async def readinto(self, buf: Any) -> int | None:
         """Wait for octets, then one readinto()."""
         await _wait_io(self.s, False)
-        return self.s.readinto(buf)  # type: ignore[no-any-return]
+        count: int | None = self.s.readinto(buf)
+        return count
 
     async def readexactly(self, n: int) -> bytes:
         """Exactly `n` octets; EOFError when the stream ends before."""
@@ -163,7 +166,8 @@ class Stream:
     async def drain(self) -> None:
         """Send what write() kept."""
         if not self.out_buf:
-            return await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            return
         left = memoryview(self.out_buf)
         while left:
             await _wait_io(self.s, True)

@@ -56,19 +56,19 @@ class Unescape:
         return self._plain if octet == _SE else self._inside
 
 
-class Serial(serial.SerialBase):  # type: ignore[misc]
+class Serial(serial.SerialBase):
     """The serial port; `in_waiting`, `read`, `write` never wait."""
 
     BAUDRATES = (9600, 19200, 38400, 57600, 115200)
 
     def open(self) -> None:
         """Connect to the simulator."""
-        target = urlsplit(self.portstr)
+        target = urlsplit(str(self.portstr))
         self._rx = b""
         self._unescape = Unescape()
         self._has_ended = False
         try:
-            self._sock = socket.create_connection((target.hostname or "127.0.0.1", target.port or 0), timeout=10)
+            self._sock = socket.create_connection((str(target.hostname), target.port), timeout=10)
         except OSError as error:
             raise serial.SerialException(f"modem at {self.portstr}: {error}") from error
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -128,10 +128,10 @@ class Serial(serial.SerialBase):  # type: ignore[misc]
         """The line's settings mean nothing over TCP."""
 
     def _update_rts_state(self) -> None:
-        self._control(_RTS_ON if self._rts_state else _RTS_OFF)
+        self._control(_RTS_ON if self.rts else _RTS_OFF)
 
     def _update_dtr_state(self) -> None:
-        self._control(_DTR_ON if self._dtr_state else _DTR_OFF)
+        self._control(_DTR_ON if self.dtr else _DTR_OFF)
 
     def _update_break_state(self) -> None:
-        self._control(_BREAK_ON if self._break_state else _BREAK_OFF)
+        self._control(_BREAK_ON if self.break_condition else _BREAK_OFF)
