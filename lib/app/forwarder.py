@@ -7,6 +7,8 @@ The APDU is copied once, uplink, out of the modem's receive buffer. It is never 
 never sent twice by us, never given to anybody but the session that asked.
 """
 
+from micropython import const
+
 from app.replies import HEADROOM, Replies
 from base.counters import Counters
 from base.ticks import ticks_add
@@ -26,7 +28,6 @@ from gateway.exchange import (
 )
 from gateway.router import OWN_SAP, TO_OWN
 from gateway.scheduler import Scheduler
-from micropython import const
 from plc.medium import (
     BROADCAST,
     DONE_LINK_DOWN,
@@ -45,14 +46,13 @@ from plc.medium import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from app.contract import Device, PushRoute, Session
     from base.slab import Slab
     from gateway.exchange import Exchange
     from gateway.registration import Table
     from gateway.router import Router
     from gateway.rules import Rules
     from plc.contract import Medium
-
-    from app.contract import Device, PushRoute, Session
 
 _MAX_TRIES = const(3)  # of handing one APDU to a modem that never got it on the air
 

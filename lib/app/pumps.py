@@ -7,15 +7,15 @@ chip waits 40 ms for its ACK); the timer asks every engine when it wants to be c
 
 import asyncio
 
-from base.ticks import earliest, ticks_diff
 from micropython import const
+
+from base.ticks import earliest, ticks_diff
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plc.contract import Medium
-
     from app.forwarder import Forwarder
     from app.supervisor import Duty
+    from plc.contract import Medium
 
 _READ_LEN = const(256)
 _LONGEST_SLEEP_MS = const(10)  # a deadline set meanwhile by the reader is met within this

@@ -8,20 +8,20 @@ is full the oldest makes room and is counted. A WPDU leaves the queue when the s
 
 import asyncio
 
+from micropython import const
+
 from app.replies import HEADROOM
 from base import events
 from base.counters import Counters
 from base.log import WARNING
 from base.ring import Ring
 from dlms.wrapper import HEADER_LEN, encode_header_into
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from app.supervisor import Duty
     from base.log import Log
     from base.slab import Slab
-
-    from app.supervisor import Duty
 
 NO_BUFFER = const(0)
 OVERWRITTEN = const(1)

@@ -5,11 +5,12 @@ Ports are swapped by the caller, an E6 prefix comes back as E7. One buffer per W
 from the slab and owned by the session from `send` on.
 """
 
+from micropython import const
+
 from base.counters import Counters
 from dlms.gateway_prefix import TAG_GATEWAY_RESPONSE
 from dlms.wrapper import HEADER_LEN, encode_header_into
 from gateway import refusal
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

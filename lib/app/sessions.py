@@ -8,23 +8,23 @@ timers, for the board's sockets have no keep-alive. Law: a session never waits f
 
 import asyncio
 
+from micropython import const
+
 from app.replies import HEADROOM
 from base import events
 from base.counters import Counters
 from base.errors import RemoteError
 from base.log import NOTICE, WARNING
 from base.ring import Ring
-from base.ticks import ticks_add, ticks_diff
+from base.ticks import ticks_diff
 from dlms.wrapper import WPDU_HEADER, WPDU_READY, WpduReader
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from base.log import Log
-    from base.slab import Slab
-
     from app.config import Config
     from app.forwarder import Forwarder
+    from base.log import Log
+    from base.slab import Slab
 
 _BUFFER_WAIT_MS = const(5)
 

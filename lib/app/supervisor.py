@@ -8,10 +8,11 @@ of life: "alive but not forwarding" ends in a reset.
 
 import asyncio
 
+from micropython import const
+
 from base import events
 from base.log import ERROR
 from base.ticks import ticks_diff
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

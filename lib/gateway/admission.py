@@ -5,10 +5,11 @@ Answers a refusal reason or ACCEPTED. The order of the checks is the order in wh
 head-end should learn of them: address first, then size, node, window, room, ownership.
 """
 
+from micropython import const
+
 from gateway import answer, refusal
 from gateway.ownership import Ownership
 from gateway.router import TO_ALL, TO_BAD, TO_NOBODY
-from micropython import const
 from plc.medium import BROADCAST, NODE_ONLINE
 
 TYPE_CHECKING = False

@@ -7,10 +7,11 @@ nobody. An exchange outlives its session: what is on the air is waited for, then
 Law: every accepted request ends in exactly one of: answered, refused, silent.
 """
 
+from micropython import const
+
 from base.errors import LocalError
 from base.ticks import ticks_add, ticks_diff
 from dlms.gateway_prefix import MAX_ADDR_LEN, PREFIX_FIXED_LEN
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ touched (LocalError); an older one is upgraded record by record, then rewritten.
 import struct
 from binascii import crc32
 
-from base.errors import LocalError
 from micropython import const
+
+from base.errors import LocalError
 from plc.medium import NODE_QUARANTINED
 
 TYPE_CHECKING = False

@@ -11,8 +11,9 @@ Law: what must survive a power cut is in the journal before a call returns.
 
 import struct
 
-from base.errors import LocalError
 from micropython import const
+
+from base.errors import LocalError
 from plc.medium import (
     NODE_ASSIGNED,
     NODE_FREE,

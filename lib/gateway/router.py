@@ -6,10 +6,11 @@ logical device, the broadcast SAP, a meter's gateway LD, or an extra SAP from th
 configuration. Answers into its own attributes, so that routing allocates nothing.
 """
 
+from micropython import const
+
 from base.errors import RemoteError
 from dlms.gateway_prefix import TAG_GATEWAY_REQUEST, GatewayPrefix
 from gateway.registration import BROADCAST_SAP
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import asyncio
 
 import machine
 import network
+
 from hal.store import FileStore
 
 STATE_DIR = "/flash/state"

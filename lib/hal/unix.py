@@ -11,8 +11,9 @@ import os
 import socket
 import sys
 
-from hal.store import FileStore
 from micropython import const
+
+from hal.store import FileStore
 
 CONSOLE_IS_STDOUT = True
 
