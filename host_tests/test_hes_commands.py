@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: MIT
+"""The head-end for people: what it prints and how it ends, against meters behind a small stand-in of a gateway."""
+
+import os
+import socket
+import threading
+
+import pytest
+
+from tools.hes import command, reading
+from tools.hes.errors import HesError, WireTimeout
+from tools.hes.session import Session, connect
+from tools.sim.meter import Meter, axdr
+from tools.sim.meter.objects import CosemObject, obis
+from tools.sim.meter.server import MeterServer
+
+TITLES = [bytes.fromhex("4D4D4D0000000001"), bytes.fromhex("4D4D4D0000000002")]
+SAPS = {0x10: TITLES[0], 0x11: TITLES[1]}
+GATEWAY_LDN = b"GWY-0000-0000-01"
+REFUSAL = bytes.fromhex("d80101")
+
+
+def now():
+    return 1_700_000_000.0  # 2023-11-14 22:13:20 UTC
+
+
+class StandIn:
+    """SAP 1 lists the meters; the other SAPs are those meters' management devices. Shares no code with lib/."""
+
+    def __init__(self):
+        self.meters = {sap: Meter(title, clock=now) for sap, title in SAPS.items()}
+        self.mute = set()
+        self.refused = set()
+        self._own = Meter(GATEWAY_LDN[:8], clock=now)
+        names = {1: GATEWAY_LDN, **{sap: title.hex().upper().encode() for sap, title in SAPS.items()}}
+        rows = [axdr.structure(axdr.integer(axdr.UINT16, sap), axdr.octet_string(name)) for sap, name in names.items()]
+        self.show(17, "0.0.41.0.0.255", axdr.array(rows))
+        self.show(56, "0.0.26.6.0.255", axdr.array([axdr.octet_string(TITLES[0])]))
+
+    def show(self, class_id, name, encoded):
+        """Give SAP 1 an object with this attribute 2, for the public client to read."""
+        new = CosemObject(class_id, 0, obis(name), {2: lambda: encoded}, public=frozenset((2,)))
+        self._own._objects[(class_id, obis(name))] = new
+
+    def handle(self, client_sap, server_sap, apdu):
+        if server_sap in self.mute:
+            return []
+        if server_sap in self.refused:
+            return [REFUSAL]
+        meter = self._own if server_sap == 1 else self.meters.get(server_sap)
+        return meter.handle(client_sap, 1, apdu) if meter else [REFUSAL]
+
+
+@pytest.fixture
+def gateway():
+    """The stand-in, listening; `port` is where."""
+    stand_in = StandIn()
+    with MeterServer(stand_in.handle) as server:
+        stand_in.port = server.port
+        yield stand_in
+
+
+@pytest.fixture
+def run(gateway, capsys, monkeypatch):
+    """Run a command against the stand-in: (exit code, standard output, standard error)."""
+    for variable in ("HES_EK", "HES_AK"):
+        monkeypatch.delenv(variable, raising=False)
+
+    def invoke(*arguments):
+        code = command.main([arguments[0], "--port", str(gateway.port), "--timeout", "0.2", *arguments[1:]])
+        return code, *capsys.readouterr()
+    return invoke
+
+
+def row_of(output, sap):
+    """The cells of a meter's row."""
+    line = next(line for line in output.splitlines() if line.startswith(f"0x{sap:04X}"))
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+def test_list_shows_sap_name_and_whether_the_modem_knows_the_meter(run):
+    code, out, _ = run("list")
+    assert code == command.OK
+    assert out.splitlines()[0].split() == ["SAP", "LDN", "state"]
+    assert row_of(out, 1) == ["0x0001", GATEWAY_LDN.decode(), "gateway"]
+    assert row_of(out, 0x10) == ["0x0010", "4D4D4D0000000001", "registered"]
+    assert row_of(out, 0x11) == ["0x0011", "4D4D4D0000000002", "listed"]
+
+
+def test_list_without_a_reporting_system_list_says_listed(run, gateway):
+    del gateway._own._objects[(56, obis("0.0.26.6.0.255"))]
+    code, out, _ = run("list")
+    assert (code, row_of(out, 0x10)[2]) == (command.OK, "listed")
+
+
+def test_name_of_prefix_and_raw_octets_is_shown_in_hex_and_recognised(run, gateway):
+    name = b"ELS-UGW-" + TITLES[0]
+    gateway.show(17, "0.0.41.0.0.255", axdr.array([
+        axdr.structure(axdr.integer(axdr.UINT16, 0x10), axdr.octet_string(name))]))
+    assert row_of(run("list")[1], 0x10) == ["0x0010", name.hex(" "), "registered"]
+
+
+def test_probe_says_who_answers(run, gateway):
+    gateway.mute.add(0x11)
+    code, out, _ = run("list", "--probe")
+    assert code == command.SOME_FAILED
+    assert row_of(out, 0x10)[2] == "answers"
+    assert row_of(out, 0x11)[2] == "no answer"
+
+
+def test_read_all_with_keys_shows_time_and_energy_of_each_meter(run, gateway):
+    code, out, _ = run("read", "--all", "--sim-keys")
+    assert code == command.OK
+    for sap, meter in gateway.meters.items():
+        energy = f"{meter.model.energy_wh() / 1000:.3f} kWh"
+        assert row_of(out, sap)[2:] == ["2023-11-14 22:13:20", energy, "ok"]
+        assert meter.counters["authenticated"] == meter.counters["associated"] - 1 == 1
+        assert meter.counters["released"] == 2
+    assert out.splitlines()[-1] == "2 of 2 read"
+
+
+def test_keys_come_from_the_environment(run, gateway, monkeypatch):
+    monkeypatch.setitem(os.environ, "HES_EK", "000102030405060708090A0B0C0D0E0F")
+    monkeypatch.setitem(os.environ, "HES_AK", "D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF")
+    assert run("read")[0] == command.OK
+    assert gateway.meters[0x10].counters["authenticated"] == 1
+
+
+def test_without_keys_the_public_client_reads_and_what_it_may_not_is_an_error(run, gateway):
+    code, out, _ = run("read", "--sap", "0x10")
+    assert code == command.SOME_FAILED
+    assert row_of(out, 0x10)[2] == "2023-11-14 22:13:20"
+    assert "READ_WRITE_DENIED" in row_of(out, 0x10)[-1]
+    assert gateway.meters[0x10].counters["authenticated"] == 0
+
+
+def test_one_meter_that_does_not_answer_does_not_stop_the_others(run, gateway):
+    gateway.mute.add(0x10)
+    code, out, _ = run("read", "--sim-keys")
+    assert code == command.SOME_FAILED
+    assert row_of(out, 0x10)[-1] == "no answer"
+    assert row_of(out, 0x11)[-1] == "ok"
+    assert out.splitlines()[-1] == "1 of 2 read, 1 failed"
+
+
+def test_refusal_of_the_gateway_is_told_with_its_octets(run, gateway):
+    gateway.refused.add(0x10)
+    code, out, _ = run("read", "--sim-keys", "--sap", "0x10", "--sap", "0x33")
+    assert code == command.SOME_FAILED
+    assert "NOT_ALLOWED" in row_of(out, 0x10)[-1] or "d8 01 01" in row_of(out, 0x10)[-1]
+    assert row_of(out, 0x33)[1] == "not in the SAP list"
+
+
+def test_wrong_keys_fail_in_the_table(run):
+    code, out, _ = run("read", "--sap", "16", "--ek", "00" * 16, "--ak", "11" * 16)
+    assert code == command.SOME_FAILED
+    assert row_of(out, 0x10)[-1] != "ok"
+
+
+def test_nobody_listening_is_a_sentence_not_a_traceback(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert command.main(["list", "--port", str(port), "--timeout", "0.2"]) == command.NO_GATEWAY
+    assert capsys.readouterr().err.startswith(f"tools.hes: no connection to 127.0.0.1:{port}: ")
+
+
+def test_gateway_that_hangs_up_in_mid_round_leaves_what_was_read(gateway, run, monkeypatch):
+    whole = gateway.handle
+
+    def hang_up(client_sap, server_sap, apdu):
+        if server_sap == 0x11:
+            raise ConnectionResetError
+        return whole(client_sap, server_sap, apdu)
+
+    monkeypatch.setattr(gateway, "handle", hang_up)
+    with MeterServer(hang_up) as server:
+        gateway.port = server.port
+        code, out, err = run("read", "--sim-keys")
+    assert code == command.NO_GATEWAY
+    assert row_of(out, 0x10)[-1] == "ok"
+    assert out.splitlines()[-1] == "1 of 2 read"
+    assert "connection" in err
+
+
+def test_ctrl_c_prints_what_was_read_and_ends_with_130(run, monkeypatch):
+    real = reading.read
+
+    def interrupted(session, meter, keys):
+        if meter.sap == 0x11:
+            raise KeyboardInterrupt
+        return real(session, meter, keys)
+
+    monkeypatch.setattr(reading, "read", interrupted)
+    code, out, err = run("read", "--sim-keys")
+    assert (code, err) == (command.INTERRUPTED, "stopped\n")
+    assert row_of(out, 0x10)[-1] == "ok"
+
+
+def test_watch_reads_again_until_ctrl_c_and_survives_a_lost_gateway(run, gateway, monkeypatch):
+    pauses = []
+
+    def pause(seconds):
+        pauses.append(seconds)
+        gateway.mute.symmetric_difference_update({1})
+        if len(pauses) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(command.time, "sleep", pause)
+    code, out, err = run("watch", "--interval", "5", "--sim-keys")
+    assert code == command.INTERRUPTED
+    assert out.count("2 of 2 read") == 2  # the first and the third round
+    assert err.splitlines() == ["tools.hes: no answer", "stopped"]
+    assert all(0 < seconds <= 5 for seconds in pauses)
+
+
+@pytest.mark.parametrize("arguments", [
+    ["read", "--ek", "00"], ["read", "--ek", "00" * 16], ["read", "--sap", "0x7F"], ["read", "--sap", "0"],
+    ["read", "--sap", "65535"], ["read", "--all", "--sap", "16"], ["watch", "--interval", "0"], ["dance"], [],
+])
+def test_senseless_options_are_refused(arguments, monkeypatch, capsys):
+    monkeypatch.delenv("HES_AK", raising=False)
+    with pytest.raises(SystemExit) as left:
+        command.main(arguments)
+    assert left.value.code == command.NO_GATEWAY
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def serve_once(answer):
+    """A server that sends the same octets for every APDU; its port."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        session, _ = server.accept()
+        with server, session:
+            while session.recv(4096):
+                session.sendall(answer)
+    threading.Thread(target=serve, daemon=True).start()
+    return server.getsockname()[1]
+
+
+def wpdu(apdu):
+    """An APDU from SAP 1 to the public client."""
+    return bytes.fromhex("000100010010") + len(apdu).to_bytes(2, "big") + apdu
+
+
+@pytest.mark.parametrize("answer", [
+    wpdu(bytes.fromhex("c401c10006")), wpdu(bytes.fromhex("c401c1000101")), wpdu(b"\xc4"), wpdu(b"\x61\x00"),
+    wpdu(b"\xff" * 20), b"\x00\x02" + bytes(6), wpdu(b""), wpdu(bytes.fromhex("c401c100") + b"\x02\x01" * 2000),
+    b"\x00\x01\x00",
+])
+def test_nonsense_from_the_gateway_is_an_error_and_never_a_hang(answer):
+    with connect("127.0.0.1", serve_once(answer), 0.2) as wire, pytest.raises(HesError):
+        Session(wire).open_public(1)
+
+
+@pytest.mark.parametrize("value", ["06", "0101", "0902ff", "0404f0", "02" + "0102" * 700])
+def test_truncated_or_odd_data_in_an_answer_is_an_error_and_never_a_hang(gateway, value):
+    gateway.show(1, "0.0.96.1.0.255", bytes.fromhex(value))
+    with connect("127.0.0.1", gateway.port, 1) as wire:
+        session = Session(wire)
+        session.open_public(1)
+        with pytest.raises(HesError):
+            session.get(1, "0.0.96.1.0.255", 2)
+
+
+def test_answers_to_other_sap_pairs_are_skipped():
+    late = bytes.fromhex("0001001100100003") + REFUSAL
+    with connect("127.0.0.1", serve_once(late + wpdu(REFUSAL)), 0.2) as wire:
+        assert wire.ask(16, 1, b"\xc0") == REFUSAL
+        assert wire.skipped == 1
+
+
+def test_timeout_is_bounded_by_the_whole_answer_not_by_each_octet():
+    with connect("127.0.0.1", serve_once(b"\x00\x01\x00"), 0.2) as wire, pytest.raises(WireTimeout):
+        wire.ask(16, 1, b"\xc0")
+
+
+def test_unspecified_fields_of_the_time_are_question_marks():
+    assert reading._time(bytes.fromhex("FFFF0BFFFF16FF1400800000")) == "????-11-?? 22:??:20"

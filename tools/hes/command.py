@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""The commands of tools.hes and their exit codes.
+
+0: everything asked was answered; 1: some meter failed; 2: the gateway could not
+be asked (also what argparse uses); 130: Ctrl-C.  People see sentences, never a
+traceback.
+"""
+
+import argparse
+import datetime
+import sys
+import time
+
+from tools.hes import options as command_line
+from tools.hes import reading, table
+from tools.hes.errors import HesError
+from tools.hes.reading import GATEWAY_SAP, Meter, Reading
+from tools.hes.session import Session, connect
+
+OK, SOME_FAILED, NO_GATEWAY, INTERRUPTED = 0, 1, 2, 130
+_ANSWERS = "answers"
+_RIGHT_OF_READINGS = frozenset((0, 3))
+
+
+def main(arguments: "list[str] | None" = None) -> int:
+    """Run one command; the exit code."""
+    chosen = command_line.parse(arguments)
+    try:
+        return _COMMANDS[chosen.command](chosen)
+    except HesError as error:
+        print(f"tools.hes: {error}", file=sys.stderr)
+        return NO_GATEWAY
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _list(chosen: argparse.Namespace) -> int:
+    with connect(chosen.host, chosen.port, chosen.timeout) as wire:
+        session = Session(wire)
+        found = reading.meters(session)
+        if chosen.probe:
+            found = list(table.progress(reading.probe(session, found), len(found), "probing"))
+    print(table.text(["SAP", "LDN", "state"], [[_sap(meter), meter.name, meter.state] for meter in found]))
+    has_failed = chosen.probe and any(meter.state != _ANSWERS for meter in found if meter.sap != GATEWAY_SAP)
+    return SOME_FAILED if has_failed else OK
+
+
+def _read(chosen: argparse.Namespace) -> int:
+    with connect(chosen.host, chosen.port, chosen.timeout) as wire:
+        session = Session(wire)
+        wanted = _wanted(session, chosen.sap)
+        done: "list[Reading]" = []
+        try:
+            for meter in table.progress(wanted, len(wanted), "reading"):
+                done.append(reading.read(session, meter, chosen.keys))
+        finally:
+            _print_readings(done, len(wanted))
+    return SOME_FAILED if any(one.error for one in done) else OK
+
+
+def _wanted(session: Session, saps: "list[int] | None") -> "list[Meter]":
+    listed = {meter.sap: meter for meter in reading.meters(session)}
+    if not saps:
+        return [meter for sap, meter in listed.items() if sap != GATEWAY_SAP]
+    return [listed.get(sap, Meter(sap, "not in the SAP list", "unknown")) for sap in saps]
+
+
+def _watch(chosen: argparse.Namespace) -> int:
+    while True:
+        started = time.monotonic()
+        print(datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S"))
+        try:
+            _read(chosen)
+        except HesError as error:
+            print(f"tools.hes: {error}", file=sys.stderr)
+        print(flush=True)
+        time.sleep(max(chosen.interval - (time.monotonic() - started), 0))
+
+
+def _print_readings(done: "list[Reading]", wanted: int) -> None:
+    rows = [[_sap(one.meter), one.meter.name, one.time, one.energy, one.error or "ok"] for one in done]
+    print(table.text(["SAP", "LDN", "clock", "energy", "result"], rows, _RIGHT_OF_READINGS))
+    failed = sum(bool(one.error) for one in done)
+    print(f"{len(done) - failed} of {wanted} read" + (f", {failed} failed" if failed else ""))
+
+
+def _sap(meter: Meter) -> str:
+    return f"0x{meter.sap:04X}"
+
+
+_COMMANDS = {"list": _list, "read": _read, "watch": _watch}

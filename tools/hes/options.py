@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""Command line of tools.hes.
+
+Keys come from the environment, from options, or are the simulator's when asked
+for by name; without any the public client reads.  Nothing has a key by default.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+
+from tools.hes.session import Keys
+
+_SIM_EK, _SIM_AK = "000102030405060708090A0B0C0D0E0F", "D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF"
+_KEY_LEN, _TITLE_LEN = 16, 8
+_BROADCAST_SAP = 0x7F
+
+
+def _octets(size: int) -> Callable[[str], bytes]:
+    def parse(text: str) -> bytes:
+        try:
+            octets = bytes.fromhex(text)
+        except ValueError:
+            octets = b""
+        if len(octets) != size:
+            raise argparse.ArgumentTypeError(f"{2 * size} hex digits wanted")
+        return octets
+    return parse
+
+
+def _sap(text: str) -> int:
+    try:
+        sap = int(text, 0)
+    except ValueError:
+        sap = 0
+    if not 0 < sap < 0xFFFF or sap == _BROADCAST_SAP:
+        raise argparse.ArgumentTypeError("a SAP is a number from 1 to 0xFFFE, and not 0x7F")
+    return sap
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError("a positive number of seconds wanted")
+    return seconds
+
+
+def _connection() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--host", default="127.0.0.1", help="the gateway (default %(default)s)")
+    common.add_argument("--port", default=4059, type=int, help="its TCP port (default %(default)s)")
+    common.add_argument("--timeout", default=20.0, type=_seconds, metavar="S",
+                        help="longest wait for one answer, power line included (default %(default)s s)")
+    return common
+
+
+def _meters() -> argparse.ArgumentParser:
+    reading = argparse.ArgumentParser(add_help=False)
+    which = reading.add_mutually_exclusive_group()
+    which.add_argument("--sap", action="append", type=_sap, metavar="SAP", help="this meter; repeatable")
+    which.add_argument("--all", action="store_true", help="every meter in the SAP list (the default)")
+    keys = reading.add_argument_group("keys", "without any, the public client reads; HES_EK and HES_AK in the "
+                                      "environment are better than options, which other users of a PC can see")
+    keys.add_argument("--sim-keys", action="store_true", help="the simulator's test keys")
+    keys.add_argument("--ek", type=_octets(_KEY_LEN), metavar="HEX", help="global unicast encryption key")
+    keys.add_argument("--ak", type=_octets(_KEY_LEN), metavar="HEX", help="authentication key")
+    keys.add_argument("--title", type=_octets(_TITLE_LEN), default=b"HES\x00\x00\x00\x00\x01", metavar="HEX",
+                      help="our own system title (default 4845530000000001)")
+    return reading
+
+
+def parse(arguments: "list[str] | None") -> argparse.Namespace:
+    """The options; `keys` is a `Keys` or None. Leaves with a message when they make no sense."""
+    parser = argparse.ArgumentParser(prog="tools.hes", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    listing = commands.add_parser("list", parents=[_connection()], help="the meters behind the gateway")
+    listing.add_argument("--probe", action="store_true", help="ask each meter for its time, as the public client")
+    parents = [_connection(), _meters()]
+    commands.add_parser("read", parents=parents, help="clock and energy of meters")
+    watching = commands.add_parser("watch", parents=parents, help="read again and again until Ctrl-C")
+    watching.add_argument("--interval", default=60.0, type=_seconds, metavar="S",
+                          help="from one reading to the next (default %(default)s s)")
+    options = parser.parse_args(arguments)
+    options.keys = _keys(parser, options) if options.command != "list" else None
+    return options
+
+
+def _keys(parser: argparse.ArgumentParser, options: argparse.Namespace) -> "Keys | None":
+    if options.sim_keys:
+        return Keys(bytes.fromhex(_SIM_EK), bytes.fromhex(_SIM_AK), options.title)
+    try:
+        encryption = _key(options.ek, "HES_EK")
+        authentication = _key(options.ak, "HES_AK")
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
+    if encryption and authentication:
+        return Keys(encryption, authentication, options.title)
+    if encryption or authentication:
+        parser.error("both keys are needed: encryption (--ek or HES_EK) and authentication (--ak or HES_AK)")
+    return None
+
+
+def _key(given: "bytes | None", variable: str) -> "bytes | None":
+    if given or variable not in os.environ:
+        return given
+    try:
+        return _octets(_KEY_LEN)(os.environ[variable])
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{variable}: {error}") from error

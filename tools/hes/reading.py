@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""What the head-end asks: the SAP list of the gateway, clock and energy of meters.
+
+The law: one meter's failure is a row, not the end; only a lost connection ends a
+round, because nothing more can be asked on it.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tools.hes.errors import HesError, HesRefused, WireClosed
+from tools.hes.session import Keys, Session
+
+GATEWAY_SAP = 1
+CLOCK, ENERGY = (8, "0.0.1.0.0.255"), (3, "1.0.1.8.0.255")
+_SAP_LIST, _REPORTING = (17, "0.0.41.0.0.255"), (56, "0.0.26.6.0.255")
+_UNSPECIFIED_YEAR, _UNSPECIFIED = 0xFFFF, 0xFF
+_WATT_HOUR = 30
+_NOT_TRANSFERABLE = "answer not understood"
+
+
+class Meter(NamedTuple):
+    """One line of the SAP list."""
+
+    sap: int
+    name: str
+    state: str
+
+
+class Reading(NamedTuple):
+    """What one meter said; `error` is empty when it said everything."""
+
+    meter: Meter
+    time: str = "-"
+    energy: str = "-"
+    error: str = ""
+
+
+def meters(session: Session) -> "list[Meter]":
+    """Every logical device the gateway lists, itself included."""
+    session.open_public(GATEWAY_SAP)
+    try:
+        rows = session.get(*_SAP_LIST, 2)
+        reporting = _reporting(session)
+    finally:
+        _release(session)
+    try:
+        return [_meter(int(sap), bytes(name), reporting) for sap, name in rows]
+    except (TypeError, ValueError) as error:
+        raise HesError("the SAP list is not one") from error
+
+
+def _reporting(session: Session) -> "set[bytes]":
+    """System titles that the modem side knows as registered; empty where the gateway does not say."""
+    try:
+        return {bytes(title) for title in session.get(*_REPORTING, 2)}
+    except (HesRefused, TypeError):
+        return set()
+
+
+def _meter(sap: int, name: bytes, reporting: "set[bytes]") -> Meter:
+    text = name.decode("ascii") if name.isascii() and name.decode("ascii").isprintable() else name.hex(" ")
+    if sap == GATEWAY_SAP:
+        return Meter(sap, text, "gateway")
+    return Meter(sap, text, "registered" if _title(name) in reporting else "listed")
+
+
+def _title(name: bytes) -> bytes:
+    """The system title in a logical device name of 16 hex digits, or in one that ends with its 8 octets."""
+    try:
+        return bytes.fromhex(name.decode("ascii"))
+    except ValueError:
+        return name[-8:]
+
+
+def probe(session: Session, listed: "list[Meter]") -> "Iterator[Meter]":
+    """The same meters, with what happened when the public client asked for the time."""
+    for meter in listed:
+        if meter.sap != GATEWAY_SAP:
+            error = read(session, meter, None, is_energy_wanted=False).error
+            meter = meter._replace(state=error or "answers")
+        yield meter
+
+
+def read(session: Session, meter: Meter, keys: "Keys | None", is_energy_wanted: bool = True) -> Reading:
+    """Clock and energy of one meter, with the keys or as the public client."""
+    reading = Reading(meter)
+    try:
+        if keys:
+            session.open(meter.sap, keys)
+        else:
+            session.open_public(meter.sap)
+        reading = reading._replace(time=_time(session.get(*CLOCK, 2)))
+        if is_energy_wanted:
+            reading = reading._replace(energy=_energy(session.get(*ENERGY, 2), session.get(*ENERGY, 3)))
+    except WireClosed:
+        raise
+    except HesError as error:
+        reading = reading._replace(error=str(error))
+    _release(session)
+    return reading
+
+
+def _release(session: Session) -> None:
+    try:
+        session.release()
+    except WireClosed:
+        raise
+    except HesError:
+        return  # what matters was said before
+
+
+def _time(octets: object) -> str:
+    if not isinstance(octets, (bytes, bytearray)) or len(octets) != 12:
+        raise HesError(_NOT_TRANSFERABLE)
+    year = int.from_bytes(octets[:2], "big")
+    parts = ["????" if year == _UNSPECIFIED_YEAR else f"{year:04}"]
+    parts += ["??" if octets[at] == _UNSPECIFIED else f"{octets[at]:02}" for at in (2, 3, 5, 6, 7)]
+    return "{}-{}-{} {}:{}:{}".format(*parts)
+
+
+def _energy(value: object, scaler_unit: object) -> str:
+    if not isinstance(value, int) or not isinstance(scaler_unit, list) or len(scaler_unit) != 2:
+        raise HesError(_NOT_TRANSFERABLE)
+    scaler, unit = scaler_unit
+    if not isinstance(scaler, int) or abs(scaler) > 20:
+        raise HesError(_NOT_TRANSFERABLE)
+    if unit == _WATT_HOUR:
+        return f"{value * 10.0 ** (scaler - 3):.3f} kWh"
+    return f"{value * 10.0 ** scaler:g} (unit {unit})"
