@@ -50,7 +50,7 @@ class _Link(ApduLink):
 class PydlmsHes(Hes):
     """Head-end on pydlms-client."""
 
-    title = b"PYD\x00\x00\x00\x00\x02"
+    title = b"HPY\x00\x00\x00\x00\x02"
 
     def __init__(self, wire: Wire, general: bool = False, propose_gbt: bool = False) -> None:
         super().__init__(wire, general)
