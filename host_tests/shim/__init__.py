@@ -8,7 +8,8 @@ flash, modem wires, watchdog; `device.power_on()` gives a fresh one.
 """
 
 from host_tests.shim.board import Device, DeviceReset, device
-from host_tests.shim.files import FileSystem, PowerCut, every_cut
+from host_tests.shim.files import FileSystem, every_cut
 from host_tests.shim.guard import install, load, run_main
+from host_tests.shim.store import PowerCut
 
 __all__ = ("Device", "DeviceReset", "FileSystem", "PowerCut", "device", "every_cut", "install", "load", "run_main")

@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Callable
 from typing import Any
 
-# dir(builtins) on the interpreter; host_tests/both/test_names.py compares.
+# dir(builtins) on the interpreter; host_tests/test_shim_names.py compares.
 NAMES = """
 ArithmeticError AssertionError AttributeError BaseException EOFError Ellipsis Exception GeneratorExit ImportError
 IndentationError IndexError KeyError KeyboardInterrupt LookupError MemoryError NameError NotImplementedError OSError

@@ -11,6 +11,10 @@ import os
 from pathlib import Path
 
 
+class PowerCut(SystemExit):
+    """The power ended in the middle of a step. A SystemExit, so that no `except Exception` survives it."""
+
+
 class MemoryStore:
     """A tree in memory."""
 
