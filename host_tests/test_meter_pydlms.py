@@ -99,7 +99,7 @@ def test_only_the_management_device_answers(meter):
     assert meter.handle(16, 2, get_request(*CLOCK, 2)) == []
 
 
-@pytest.mark.parametrize("octets", ["00", "60", "6002a100", "c001", "c0010000", "db", "db0899", "e0", "ff" * 30, "6200"])
+@pytest.mark.parametrize("octets", ["00", "60", "6002a100", "c001", "c0010000", "db", "db0899", "e0", "ff" * 9, "6200"])
 def test_garbage_never_raises(octets, meter):
     for client_sap in (1, 16):
         for reply in meter.handle(client_sap, 1, bytes.fromhex(octets)):

@@ -63,6 +63,10 @@ class Meter:
             response = refusal.apdu
         return [] if response is None or server_sap == BROADCAST_SAP else [response]
 
+    def reset(self) -> None:
+        """The node has lost its place on the line: all associations are gone, counters and values stay."""
+        self._associations.clear()
+
     def push(self, is_ciphered: bool = True) -> bytes:
         """A DataNotification of name, time and energy: in general-glo, or plain."""
         self._pushed += 1
