@@ -161,7 +161,7 @@ def _small_modules() -> dict[str, dict[str, Any]]:
         "collections": {**_pick(collections, "OrderedDict namedtuple"), "deque": _Deque},
         "errno": _pick(errno, errors),
         "heapq": _pick(heapq, "heappush heappop heapify"),
-        "math": _pick(math, "ceil cos e exp fabs floor fmod isfinite isinf isnan log log10 log2 pi pow sin sqrt tan trunc"),
+        "math": _pick(math, "ceil cos e exp fabs floor fmod isfinite isinf isnan log log2 pi pow sin sqrt tan trunc"),
         "random": _pick(random, "choice getrandbits randint random randrange seed uniform"),
         "re": _pick(re, "compile match search sub"),
     }
