@@ -17,6 +17,7 @@ from dlms.get_service import GetService
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from base.counters import Counters
     from dlms.association import Association, Client
     from dlms.cosem.object import CosemObject
 
@@ -31,7 +32,8 @@ ASSOCIATION_TIMEOUT_MS = const(600000)
 class LogicalDevice:
     """`objects` + an association object of its own; `clients` say who may associate.
 
-    `max_pdu` is the longest APDU taken (told to clients in the AARE). Slots, reader and
+    `max_pdu` is the longest APDU taken (told to clients in the AARE). `counters` (from
+    stats.new_counters) are given when one of the objects shows them. Slots, reader and
     writer are made here; a request allocates a few small objects, never by length.
     """
 
@@ -42,8 +44,9 @@ class LogicalDevice:
         associations_cnt: int = 8,
         max_pdu: int = 1024,
         timeout_ms: int = ASSOCIATION_TIMEOUT_MS,
+        counters: "Counters | None" = None,
     ) -> None:
-        self.counters = stats.new_counters()
+        self.counters = stats.new_counters() if counters is None else counters
         self.max_pdu = max_pdu
         self._clients = clients
         self._associations = Associations(associations_cnt, clients[0], timeout_ms)

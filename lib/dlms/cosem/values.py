@@ -108,5 +108,8 @@ def number(tag: int, value: int) -> Const:
 
 
 def octets(value: bytes) -> Const:
-    """Constant octet-string of less than 128 octets."""
-    return Const(bytes([OCTET_STRING, len(value)]) + value)
+    """Constant octet-string of less than 64 Ki octets."""
+    length = len(value)
+    if length < 0x80:
+        return Const(bytes((OCTET_STRING, length)) + value)
+    return Const(bytes((OCTET_STRING, 0x82, length >> 8, length & 0xFF)) + value)
