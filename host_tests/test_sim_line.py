@@ -189,7 +189,9 @@ def test_part_of_the_losses_towards_the_modem_are_bad_frames():
     assert modem.bad == [0]
 
 
-@pytest.mark.parametrize(("dest", "heard"), [(0xFFF, [1, 1, 1]), (2, [0, 1, 0]), (0xFFC, [1, 1, 0]), (0xE01, [0, 0, 1])])
+@pytest.mark.parametrize(
+    ("dest", "heard"), [(0xFFF, [1, 1, 1]), (2, [0, 1, 0]), (0xFFC, [1, 1, 0]), (0xE01, [0, 0, 1])]
+)
 def test_broadcast_group_and_individual_addresses(dest, heard):
     line, modem, ears = bench(3)
     line.detach(ears[2])

@@ -133,7 +133,9 @@ def test_six_octet_titles_are_read_by_the_size_of_the_own_title():
     assert heard(host) == [bytes.fromhex("9001001A495343123456")]
 
 
-@pytest.mark.parametrize("pdu", [register()[:6], register((bytes(8), 1))[:-1], bytes.fromhex("9000011D640A"), b"\x90\x00\x01\x55"])
+@pytest.mark.parametrize(
+    "pdu", [register()[:6], register((bytes(8), 1))[:-1], bytes.fromhex("9000011D640A"), b"\x90\x00\x01\x55"]
+)
 def test_malformed_ciase_is_ignored(pdu):
     host, (node,) = segment_with(1)
     host.send(0xFFF, pdu)
@@ -244,8 +246,8 @@ def test_a_late_answer_is_sent_all_the_same_but_not_after_a_reset():
 
 def test_think_time_and_seeded_delay_hold_the_answer_back():
     def answered_at(delay_ms, seed):
-        options = SegmentOptions(line=LineOptions(delay_ms=delay_ms, seed=seed), node=NodeOptions(think_us=3 * SECOND_US))
-        host = ready(options)
+        line, node = LineOptions(delay_ms=delay_ms, seed=seed), NodeOptions(think_us=3 * SECOND_US)
+        host = ready(SegmentOptions(line=line, node=node))
         node = host.segment.add(meter_title(1), Script())
         registered(host, [node])
         host.send(1, b"\x90\x01\x10" + GET)

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""A real-time run: segment, gateway process, control, trace and the screen, wired and ended together."""
+
+import argparse
+import asyncio
+import json
+import signal
+import socket
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from tools.sim import cli, console, gateway_config
+from tools.sim.control import Control
+from tools.sim.gateway_process import GatewayProcess, ProcessError, command
+from tools.sim.kernel import Kernel
+from tools.sim.meter import Meter
+from tools.sim.realtime import RealTime
+from tools.sim.screen import Screen
+from tools.sim.segment import Segment, meter_title
+from tools.sim.server import DlmsServer, LocalServer
+from tools.sim.tcp_meter import TcpServer
+from tools.sim.trace import Trace
+from tools.sim.uart_link import UartLink
+from tools.sim.wan_relay import WanRelay
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def build_segment(options: argparse.Namespace, driver: RealTime) -> Segment:
+    """Built-in meters first, then those over TCP."""
+    segment = Segment(cli.segment_options(options), kernel=driver.kernel)
+    servers: list[tuple[bytes, DlmsServer]] = []
+    for number in range(1, options.meters + 1):
+        title = meter_title(number, options.title_len)
+        servers.append((title, LocalServer(Meter(title, seed=options.seed + number))))
+    servers += [(meter.title, TcpServer(driver, meter.host, meter.port)) for meter in options.meter]
+    for index, (title, server) in enumerate(servers):
+        node = replace(segment.options.node, depth=index % (options.depth + 1))
+        segment.add(title, server, node)
+    return segment
+
+
+class Runner:
+    """Everything of one run; `run()` returns the exit code."""
+
+    def __init__(self, options: argparse.Namespace, state_dir: Path) -> None:
+        self._options, self._state_dir = options, state_dir
+        self._driver = RealTime(Kernel())
+        self._segment = build_segment(options, self._driver)
+        self._table = console.SapTable()
+        self._screen = Screen(len(self._segment.nodes), options.verbose)
+        self._link = UartLink(self._driver, self._segment.chip)
+        self._control = Control(self._driver, self._segment, self._process_stats)
+        self._trace = Trace(options.trace) if options.trace else None
+        self._relay: WanRelay | None = None
+        self._gateway: GatewayProcess | None = None
+        self._wan_port = options.wan_port
+        self._is_ready = False
+        self._done = asyncio.Event()
+
+    async def run(self) -> int:
+        """Until a signal or the gateway's final death."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._done.set)
+        waiting = loop.create_task(self._done.wait())
+        try:
+            gateway = loop.create_task(self._start())
+            await asyncio.wait({waiting, gateway}, return_when=asyncio.FIRST_COMPLETED)
+            if gateway.done():
+                gateway.result()
+            return 0
+        except (ProcessError, OSError) as error:
+            self._screen.error(str(error))
+            return 1
+        finally:
+            waiting.cancel()
+            await self._close()
+
+    async def _start(self) -> None:
+        options = self._options
+        await self._link.start(options.uart_port)
+        if options.control is not None:
+            await self._control.start(options.control)
+            self._screen.line("control 127.0.0.1:%d" % self._control.port)
+        if self._trace is not None:
+            self._trace.watch(self._segment)
+        self._driver.start()
+        if options.no_gateway:
+            self._screen.line("UART 127.0.0.1:%d" % self._link.port)
+            await self._done.wait()
+            return
+        await self._run_gateway()
+
+    async def _run_gateway(self) -> None:
+        options = self._options
+        gateway_port = options.wan_port or free_port()
+        self._wan_port = gateway_port
+        if self._trace is not None:
+            gateway_port = free_port()
+            self._relay = WanRelay(self._trace, gateway_port, self._table.node_of_sap)
+            self._wan_port = await self._relay.start(options.wan_port)
+        else:
+            _check_free(gateway_port)
+        self._write_config(gateway_port)
+        self._gateway = GatewayProcess(command(options.runtime, options.heap), self._link.port, self._state_dir)
+        self._gateway.on_line = self._on_line
+        self._gateway.on_death = self._screen.error
+        await self._gateway.run()
+
+    def _write_config(self, wan_port: int) -> None:
+        options = self._options
+        config = gateway_config.simulator_defaults(wan_port, options.time_scale, options.widen, options.title_len)
+        config["sfsk"]["chip"] = options.chip
+        if options.config:
+            config = gateway_config.merge(config, gateway_config.load(options.config))
+        config.setdefault("wan", {})["port"] = wan_port
+        self._state_dir.mkdir(parents=True, exist_ok=True)
+        (self._state_dir / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+
+    def _on_line(self, text: str) -> None:
+        record = console.parse(text)
+        if record is None:
+            self._screen.foreign(text)
+            return
+        has_changed = self._table.take(record)
+        if self._is_ready:
+            self._screen.event(record)
+            return
+        self._screen.early(record)
+        if has_changed:
+            self._screen.progress(self._registered_cnt())
+        self._check_ready()
+
+    def _registered_cnt(self) -> int:
+        """Nodes registered on the line that the gateway calls online."""
+        titles = {node.title.hex().upper() for node in self._segment.registered()}
+        return sum(row.state == "online" and row.title in titles for row in self._table.rows.values())
+
+    def _check_ready(self) -> None:
+        total = len(self._segment.nodes)
+        if self._table.is_up and self._registered_cnt() >= total:
+            self._is_ready = True
+            self._screen.ready(total, self._wan_port, self._table)
+
+    def _process_stats(self) -> dict:
+        gateway = self._gateway
+        info = {"pid": gateway.pid, "starts": gateway.starts_cnt} if gateway else {}
+        info["online"] = self._table.online_cnt()
+        return {"gateway": info, "ready": self._is_ready, "wan_port": self._wan_port}
+
+    async def _close(self) -> None:
+        if self._gateway is not None:
+            await self._gateway.stop()
+        for part in (self._control, self._relay, self._link, self._segment, self._trace, self._driver):
+            if isinstance(part, RealTime):
+                part.stop()
+            elif part is not None:
+                part.close()
+
+
+def _check_free(port: int) -> None:
+    """OSError with a clear text when somebody listens on the WAN port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise OSError("--wan-port %d: %s" % (port, error.strerror)) from error
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the simulator; the exit code."""
+    options = cli.parse(arguments)
+    try:
+        if options.config:
+            gateway_config.load(options.config)
+    except gateway_config.ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.state_dir:
+        return asyncio.run(_run(options, options.state_dir))
+    with tempfile.TemporaryDirectory(prefix="gateway-") as state_dir:
+        return asyncio.run(_run(options, Path(state_dir)))
+
+
+async def _run(options: argparse.Namespace, state_dir: Path) -> int:
+    return await Runner(options, state_dir).run()
