@@ -54,7 +54,7 @@ RX_OVERSIZED = const(39)
 CIASE_BAD = const(40)
 CIASE_UNEXPECTED = const(41)
 NO_REPLY = const(42)
-LATE_UPLINK = const(43)
+UPLINK_UNASKED = const(43)
 # Initiator.
 DISCOVER_ROUNDS = const(44)
 REPORTS = const(45)
@@ -70,6 +70,7 @@ NODES_LOST = const(54)
 NODES_BACK = const(55)
 REPEATER_CALLS = const(56)
 WATCH_FULL = const(57)
+TX_BROADCAST = const(58)
 
 NAMES = (
     "garbage_octet",
@@ -115,7 +116,7 @@ NAMES = (
     "ciase_bad",
     "ciase_unexpected",
     "no_reply",
-    "late_uplink",
+    "uplink_unasked",
     "discover_rounds",
     "reports",
     "reports_duplicate",
@@ -130,4 +131,5 @@ NAMES = (
     "nodes_back",
     "repeater_calls",
     "watch_full",
+    "tx_broadcast",
 )

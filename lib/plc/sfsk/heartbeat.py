@@ -54,6 +54,8 @@ class Heartbeat:
         self._read = Command(self, cmds.PRIO_MANAGEMENT)
         self._mv = memoryview(bytearray(16))
         self._due = 0
+        self._alive_at = 0
+        self._alive_ms = settings["alive_s"] * 1000
         self._beat = 0
         self._turn = 0
         self._missed = 0
@@ -67,7 +69,16 @@ class Heartbeat:
 
     def on_status(self, now: int) -> None:
         """Somebody got a status message: the next beat is a period from here."""
+        self._alive_at = now
         self._due = ticks_add(now, self._period_ms)
+
+    def start(self, now: int) -> None:
+        """The clock of `is_alive` begins."""
+        self._alive_at = now
+
+    def is_alive(self, now: int) -> bool:
+        """A status message came within `alive_s`: the watchdog may be fed."""
+        return ticks_diff(now, self._alive_at) <= self._alive_ms
 
     def hurry(self, now: int) -> None:
         """Beat at once."""

@@ -59,6 +59,7 @@ class Modem:
         self.d2 = 0
         self.d3 = 0
         self.busy_limit_ms = _BUSY_DEFAULT_MS
+        self.ups = 0  # how often it came into operation
         self._is_waiting = False
         self._busy_since = 0
         self._counters = counters
@@ -73,6 +74,7 @@ class Modem:
 
     def start(self, now: int) -> None:
         """Begin bringing the chip up from whatever state it is in."""
+        self.heartbeat.start(now)
         self.recovery.begin(now, CAUSE_START)
         self.desk.kick(now)
 
@@ -117,6 +119,7 @@ class Modem:
     def set_up(self, now: int) -> None:
         """Recovery is done: operate."""
         self.is_up = True
+        self.ups += 1
         self.heartbeat.restart(now)
         self._listener.on_modem(now, True)
 

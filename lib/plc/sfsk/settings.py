@@ -36,6 +36,7 @@ DEFAULTS = {
     "initial_credit": 0,
     "max_credit": 7,
     "credit_margin": 0,  # credits kept above the deepest repetition seen
+    "restored_credit": 3,  # at least, towards a node not heard since start
     "discover.probability": 100,
     "discover.slots": 10,
     "discover.slots_max": 100,
@@ -59,6 +60,7 @@ DEFAULTS = {
     "think_margin_ms": 250,
     "busy_tries": 8,
     "heartbeat_ms": 1000,
+    "alive_s": 300,  # a modem silent for longer is not alive (watchdog)
     "sync_timeout_ms": 10000,
     "synchro_confirm_s": 10,  # data configuration, unused by a master
     "frame_not_ok_s": 45,
@@ -70,6 +72,7 @@ DEFAULTS = {
     "gain_octet": 0x00,
     "repeater_octet": 0x80,  # b7: constant 10 ms between characters; position UNCONFIRMED
     "electrical_phase": 0,
+    "search_initiator_threshold": 98,
 }
 
 

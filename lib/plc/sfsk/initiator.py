@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""The initiator: which own transaction is next on a line nobody else wants.
+
+Source: sfsk.md 3.8. Order: what was heard is registered, what was registered is verified,
+who was silent is asked again, the keep-alive walks, then repeater call, discovery, lost
+nodes. Law: one transaction at a time, after data, unless something is urgent; and urgent
+own traffic never takes two turns in a row while data waits (`segment` sees to that).
+"""
+
+from base.errors import RemoteError
+from base.ticks import earliest, ticks_diff
+from micropython import const
+from plc.medium import NODE_LOST
+from plc.sfsk import ciase, counts
+from plc.sfsk.ciase_port import CiasePort
+from plc.sfsk.discovery import Discovery
+from plc.sfsk.keepalive import KeepAlive
+from plc.sfsk.registrar import Registrar
+from plc.sfsk.repeater_call import RepeaterCall
+from plc.sfsk.reports import ADDED, FULL, Reports
+from plc.sfsk.watch import Watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plc.contract import MediumSink, Nodes
+    from plc.sfsk.line import Line
+    from plc.sfsk.llc import Indication
+    from plc.sfsk.modem import Modem
+    from plc.sfsk.settings import Settings
+    from plc.sfsk.shared import Shared
+
+_PATIENCE_MS = const(5000)  # registrations and verifications may wait this long for idle air
+
+
+class Initiator:
+    """Jobs and what CIASE brings. `line` and `modem` are the segment's."""
+
+    def __init__(
+        self,
+        modem: "Modem",
+        line: "Line",
+        nodes: "Nodes",
+        sink: "MediumSink",
+        settings: "Settings",
+        shared: "Shared",
+    ) -> None:
+        self._nodes = nodes
+        self._counters = shared.counters
+        self._shared = shared
+        self._new_mac = settings["new_mac"]
+        port = CiasePort(line, settings, shared)
+        self.reports = Reports(nodes.title_len)
+        self.watch = Watch(port, nodes, settings, sink, shared)
+        self.registrar = Registrar(port, nodes, self.reports, self.watch, settings, shared)
+        self.discovery = Discovery(port, settings, shared)
+        self.keepalive = KeepAlive(nodes, self.watch, settings, shared)
+        self.repeater_call = RepeaterCall(port, modem, line, nodes, settings, shared)
+        self.watch.on_unverified = self.discovery.wake
+        self._line = line
+        self._waiting_since = 0
+        self._is_waiting = False
+
+    def restart(self, now: int) -> None:
+        """The modem has come up."""
+        self.discovery.restart(now)
+        self.keepalive.restart(now)
+        self._is_waiting = False
+
+    def run(self, now: int, is_busy: bool) -> bool:
+        """Begin the next own transaction, if one is due; True when the line has been taken.
+
+        `is_busy`: head-ends use the line these days, so keep it short.
+        """
+        self._is_waiting = False
+        for job in _JOBS:
+            if job(self, now, is_busy):
+                return True
+        return False
+
+    def is_urgent(self, now: int) -> bool:
+        """Own traffic has waited long enough for an idle line to go before data."""
+        if self.keepalive.is_ready(now) and self.keepalive.is_urgent(now):
+            return True
+        if self.discovery.is_late(now):
+            return True
+        return self._has_waited(now)
+
+    def next_deadline(self) -> "int | None":
+        """Tick at which `run` may have something to do; only meaningful on a free line."""
+        due = earliest(self.discovery.due(), self.keepalive.due())
+        return earliest(due, self.watch.due())
+
+    # --- what comes in ---
+
+    def on_ciase(self, now: int, mv: memoryview, ind: "Indication") -> None:
+        """A CIASE PDU was received; malformed ones are counted and dropped."""
+        try:
+            self._take(now, mv, ind)
+        except RemoteError:
+            self._counters.inc(counts.CIASE_BAD)
+
+    def _take(self, now: int, mv: memoryview, ind: "Indication") -> None:
+        off, length = ind.apdu_off, ind.apdu_len
+        if mv[off] == ciase.DISCOVER_REPORT:
+            self._on_report(mv, ind)
+        elif ciase.is_ping_rsp(mv, off, length, self._nodes.title_len):
+            self._on_ping(now, mv, ind)
+        else:
+            self._counters.inc(counts.CIASE_UNEXPECTED)
+
+    def _on_report(self, mv: memoryview, ind: "Indication") -> None:
+        title_len = self._nodes.title_len
+        count = ciase.check_report(mv, ind.apdu_off, ind.apdu_len, title_len)
+        if ind.sa != self._new_mac:  # a registered meter's alarm
+            self._counters.inc(counts.REPORTS_REGISTERED)
+            return
+        fresh = 0
+        pos = ciase.first_system(ind.apdu_off)
+        for _ in range(count):
+            fresh += self._note_system(mv, pos, ind.repetitions)
+            pos = ciase.next_system(mv, pos, title_len)
+        self.discovery.note(fresh)
+        self.registrar.credit = max(self.discovery.credit, ind.repetitions)
+
+    def _note_system(self, mv: memoryview, pos: int, repetitions: int) -> int:
+        self._counters.inc(counts.REPORTS)
+        added = self.reports.add(mv, pos, repetitions)
+        if added == FULL:
+            self._counters.inc(counts.REPORTS_OVERFLOW)
+        elif added != ADDED:
+            self._counters.inc(counts.REPORTS_DUPLICATE)
+        return 1 if added == ADDED else 0
+
+    def _on_ping(self, now: int, mv: memoryview, ind: "Indication") -> None:
+        row = self._nodes.row_of_addr(ind.sa)
+        if row < 0:
+            self._counters.inc(counts.RX_UNKNOWN_SA)
+            return
+        self.on_heard(now, row, ind.repetitions)
+        if self.watch.on_response(now, row, mv, ind.apdu_off + 1):
+            self._line.end_replied(now)
+
+    def on_heard(self, now: int, row: int, repetitions: int) -> None:
+        """Any frame from a registered meter: learn its credit, note the time."""
+        self.watch.credits.observe(row, repetitions)
+        self.watch.heard(row)
+        self._nodes.heard(row, self._shared.seconds(now))
+        if self._nodes.state(row) == NODE_LOST:
+            self.watch.verify(now, row)
+
+    # --- jobs, most important first ---
+
+    def _keep_urgent(self, now: int, is_busy: bool) -> bool:
+        return self.keepalive.is_ready(now) and self.keepalive.is_urgent(now) and self._keep(now, is_busy)
+
+    def _register(self, now: int, is_busy: bool) -> bool:
+        if not self.registrar.is_ready() or not self.registrar.begin(now):
+            return False
+        self.discovery.note_registered()
+        return True
+
+    def _verify(self, now: int, is_busy: bool) -> bool:
+        return self.watch.begin_due(now)
+
+    def _keep(self, now: int, is_busy: bool) -> bool:
+        if not self.keepalive.is_ready(now):
+            return False
+        self.keepalive.begin(now)
+        return True
+
+    def _call_repeaters(self, now: int, is_busy: bool) -> bool:
+        now_s = self._shared.seconds(now)
+        if not self.repeater_call.is_ready(now_s):
+            return False
+        self.repeater_call.begin(now, now_s)
+        return True
+
+    def _discover(self, now: int, is_busy: bool) -> bool:
+        if ticks_diff(now, self.discovery.due()) < 0:
+            return False
+        self.discovery.begin(now, is_busy)
+        return True
+
+    def _retry_lost(self, now: int, is_busy: bool) -> bool:
+        return self.keepalive.begin_lost(now)
+
+    def _has_waited(self, now: int) -> bool:
+        """Something to register or verify has been there for a while."""
+        due = self.watch.due()
+        is_ready = self.registrar.is_ready() or (due is not None and ticks_diff(now, due) >= 0)
+        if not is_ready:
+            self._is_waiting = False
+        elif not self._is_waiting:
+            self._is_waiting = True
+            self._waiting_since = now
+        return self._is_waiting and ticks_diff(now, self._waiting_since) >= _PATIENCE_MS
+
+
+_I = Initiator
+_JOBS = (
+    _I._keep_urgent,
+    _I._register,
+    _I._verify,
+    _I._keep,
+    _I._call_repeaters,
+    _I._discover,
+    _I._retry_lost,
+)

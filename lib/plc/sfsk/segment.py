@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: MIT
+"""The S-FSK segment: implements plc.contract.Medium over one modem chip.
+
+Ties the modem, the line, the initiator and the sink together. Law: data before own traffic
+on a free line, own traffic first when urgent but never twice in a row while data waits;
+every accepted submit ends with exactly one on_done; uplink APDUs of any node go up at any
+time; nothing here waits, allocates per octet or knows what an APDU means.
+"""
+
+from base.counters import Counters
+from base.errors import LocalError, RemoteError
+from base.ticks import earliest, ticks_add, ticks_diff
+from micropython import const
+from plc.medium import (
+    BROADCAST,
+    DONE_NO_REPLY,
+    UPLINK_LAST,
+    UPLINK_MORE,
+)
+from plc.sfsk import counts, llc
+from plc.sfsk.airtime import Airtime
+from plc.sfsk.cosem_values import CosemValues
+from plc.sfsk.credits import Credits
+from plc.sfsk.initiator import Initiator
+from plc.sfsk.line import FREE, ON_AIR, Line
+from plc.sfsk.llc import Indication
+from plc.sfsk.modem import Modem
+from plc.sfsk.operating_window import OperatingWindow
+from plc.sfsk.shared import Shared
+from plc.sfsk.think import Think
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from base.log import Log
+    from plc.contract import MediumSink, ModemPort, Nodes
+    from plc.sfsk.settings import Settings
+
+_NOBODY = const(-2)
+_BUSY_MS = const(30000)  # data this recently: head-ends are at work, keep discovery short
+_WINDOW_CHECK_MS = const(1000)
+_NO_REPLY_COMES = const(-1)
+
+
+class Segment:
+    """One S-FSK segment. Everything is allocated here; ask `next_deadline` after every call."""
+
+    headroom = llc.HEADROOM
+    tailroom = llc.TAILROOM
+
+    def __init__(
+        self,
+        settings: "Settings",
+        port: "ModemPort",
+        nodes: "Nodes",
+        sink: "MediumSink",
+        log: "Log | None" = None,
+    ) -> None:
+        self.counters = Counters(counts.NAMES)
+        self.settings = settings
+        self.max_apdu = settings.max_msdu - llc.LLC_LEN
+        self._nodes = nodes
+        self._sink = sink
+        self._air = Airtime(settings["baud"], settings["time_scale"])
+        self._credits = Credits(nodes, settings)
+        self._shared = Shared(self._air, self.counters, self._credits, log)
+        self.modem = Modem(port, settings, self.counters, self, log)
+        self.modem.busy_limit_ms = 2000 + self._air.tx_ms(settings.max_msdu, settings["max_credit"])
+        self.line = Line(self.modem, self._air, settings, self.counters)
+        self._think = Think(nodes, self._air, settings, self.modem.link)
+        self.initiator = Initiator(self.modem, self.line, nodes, sink, settings, self._shared)
+        self.window = OperatingWindow(settings)
+        self.cosem = CosemValues(self.modem, self.initiator.reports, settings, self.counters)
+        self._ind = Indication(settings["mac_msb_first"])
+        self._node = _NOBODY
+        self._client_sap = 0
+        self._credit = 0
+        self._was_offered = False
+        self._was_own = False
+        self._is_offering = False
+        self._used_at = 0
+        self._was_used = False
+        self.is_open = True
+        self._window_due: "int | None" = None
+
+    # --- Medium ---
+
+    @property
+    def is_up(self) -> bool:
+        """The modem is configured, synchronised and operating."""
+        return self.modem.is_up
+
+    def start(self, now: int) -> None:
+        """Begin: bring the modem up, then discover and keep alive."""
+        self._shared.seconds(now)
+        self._window_due = None if self.window.is_whole_day else now
+        self.modem.start(now)
+
+    def submit(
+        self,
+        now: int,
+        node: int,
+        saps: "tuple[int, int]",
+        buf: memoryview,
+        off: int,
+        length: int,
+        expects_reply: bool,
+    ) -> bool:
+        """plc.contract.Medium.submit."""
+        client_sap, server_sap = saps
+        if not 0 < length <= self.max_apdu or client_sap > 0xFF or server_sap > 0xFF:
+            raise LocalError("submit: %d octets, SAPs %x %x" % (length, client_sap, server_sap))
+        if not self.is_up or not self.is_open or self.line.state != FREE:
+            return False
+        self._node = node
+        self._client_sap = client_sap
+        self._credit = self.settings["initial_credit"] if node == BROADCAST else self._credits.of(node)
+        da = self.settings["broadcast_mac"] if node == BROADCAST else self._nodes.addr(node)
+        addresses = self.settings["initiator_mac"] << 12 | da
+        llc.put_header(
+            buf, off, self._credit, addresses, server_sap << 8 | client_sap, self.settings["mac_msb_first"]
+        )
+        if node == BROADCAST:
+            self.counters.inc(counts.TX_BROADCAST)
+        window_ms = self._think.window_ms(node, self._credit) if expects_reply else _NO_REPLY_COMES
+        self._took(now, False)
+        self.line.begin(now, self, buf, (off, length), self._credit, window_ms)
+        return True
+
+    def feed(self, now: int, mv: "memoryview | bytes", n: int) -> None:
+        """mv[:n] came from the UART. Never raises."""
+        self.modem.feed(now, mv, n)
+        self._settle(now)
+
+    def on_deadline(self, now: int) -> None:
+        """Act on whatever is due."""
+        self._check_window(now)
+        self.modem.on_deadline(now)
+        self.line.on_deadline(now)
+        self._settle(now)
+
+    def next_deadline(self) -> "int | None":
+        """Tick at which `on_deadline` must be called, at the latest."""
+        due = earliest(self.modem.next_deadline(), self.line.next_deadline())
+        if self.line.state == FREE and self.is_up and self.is_open:
+            due = earliest(due, self.initiator.next_deadline())
+        return earliest(due, self._window_due)
+
+    def airtime_ms(self, node: int, request_len: int, response_len: int) -> int:
+        """Line time of an exchange of APDUs of these octets with `node`, think time included."""
+        credit = self.settings["initial_credit"] if node == BROADCAST else self._credits.of(node)
+        request = min(request_len, self.max_apdu) + llc.LLC_LEN
+        if node == BROADCAST:
+            return self._air.tx_ms(request, credit)
+        response = min(response_len, self.max_apdu) + llc.LLC_LEN
+        return self._air.transaction_ms(request, credit, response, self._think.of(node))
+
+    # --- for the application and the COSEM classes ---
+
+    def set_clock(self, now: int, second_of_day: int) -> None:
+        """Time of day, UTC; once it is known and then at least once a day."""
+        self.window.set_clock(now, second_of_day)
+        self._check_window(now)
+
+    def is_alive(self, now: int) -> bool:
+        """The chip has answered lately: for the watchdog."""
+        return self.modem.heartbeat.is_alive(now)
+
+    # --- LineOwner, for data ---
+
+    def on_line_sent(self, now: int) -> None:
+        """The chip confirmed the first transmission."""
+        if self._node >= 0:
+            self._nodes.addressed(self._node, self._shared.seconds(now))
+        self._sink.on_sent(now, self._node)
+
+    def on_line_over(self, now: int, outcome: int) -> None:
+        """The transaction of `_node` is over."""
+        node, self._node = self._node, _NOBODY
+        if outcome == DONE_NO_REPLY:
+            self.counters.inc(counts.NO_REPLY)
+            self._credits.missed(node)
+            self.initiator.watch.suspect(now, node)
+            self._think.missed(node, self.line.repeated_at)
+        self._sink.on_done(now, node, outcome)
+
+    # --- ModemListener ---
+
+    def on_modem(self, now: int, is_up: bool) -> None:
+        """The modem went up or down."""
+        self._was_offered = False
+        if is_up:
+            self.initiator.restart(now)
+        else:
+            self.line.modem_down(now)
+        self._sink.on_link(now, is_up)
+
+    def on_bad_crc(self, now: int) -> None:
+        """A frame arrived broken: it never gets to the LLC; the modem has counted it."""
+
+    def on_ma_ind(self, now: int, mv: memoryview, off: int, n: int) -> None:
+        """A MAC_Frame was received whole."""
+        self.counters.inc(counts.RX_FRAMES)
+        ind = self._ind
+        try:
+            ind.parse_mac(mv, off, n)
+        except RemoteError:
+            self.counters.inc(counts.RX_BAD_PAD)
+            return
+        self.line.hear(now, self._air.slots_ms(ind.pending_slots()))
+        if ind.da not in (self.settings["initiator_mac"], self.settings["broadcast_mac"]):
+            self.counters.inc(counts.RX_NOT_FOR_US)
+            return
+        try:
+            ind.parse_llc(mv)
+        except RemoteError:
+            self.counters.inc(counts.RX_BAD_LLC)
+            return
+        self._route(now, mv, ind)
+
+    # --- uplink ---
+
+    def _route(self, now: int, mv: memoryview, ind: "Indication") -> None:
+        if ind.msdu_len > self.settings.max_msdu:
+            self.counters.inc(counts.RX_OVERSIZED)
+        elif self.settings["sap_ciase"] in (ind.dsap, ind.ssap) or ind.dsap == self.settings["sap_report"]:
+            self.initiator.on_ciase(now, mv, ind)
+        else:
+            self._uplink(now, mv, ind)
+
+    def _uplink(self, now: int, mv: memoryview, ind: "Indication") -> None:
+        row = self._nodes.row_of_addr(ind.sa)
+        if row < 0:
+            self.counters.inc(counts.RX_UNKNOWN_SA)
+            return
+        self.initiator.on_heard(now, row, ind.repetitions)
+        is_ours = row == self._node and self.line.state == ON_AIR
+        client_sap, server_sap = ind.dsap, ind.ssap
+        if is_ours and client_sap != self._client_sap and server_sap == self._client_sap:
+            client_sap, server_sap = server_sap, client_sap  # sfsk.md 2.2: some write server first
+        verdict = self._sink.on_uplink(now, row, client_sap, server_sap, mv, ind.apdu_off, ind.apdu_len)
+        if is_ours and row == self._node:
+            self._answered(now, ind, verdict)
+        else:
+            self.counters.inc(counts.UPLINK_UNASKED)
+            self._think.late(now, row, ind)
+
+    def _answered(self, now: int, ind: "Indication", verdict: int) -> None:
+        if verdict == UPLINK_LAST:
+            self._think.learn(now, self._node, self.line.repeated_at, ind)
+            self.line.end_replied(now)
+        elif verdict == UPLINK_MORE:
+            self.line.extend(now, self._think.window_ms(self._node, self._credit))
+        else:
+            self.line.postpone(self._air.slots_ms(ind.airtime_slots() + ind.pending_slots()))
+
+    # --- whose turn on the line ---
+
+    def _took(self, now: int, is_own: bool) -> None:
+        self._was_own = is_own
+        self._was_offered = False
+        if not is_own:
+            self._used_at = now
+            self._was_used = True
+
+    def _settle(self, now: int) -> None:
+        """After every event: if the line is free, somebody may have it."""
+        if self.line.state != FREE or not self.is_up or not self.is_open or self._is_offering:
+            return
+        if self._was_offered and not self._initiator_is_due(now):
+            return
+        self._is_offering = True
+        self._was_offered = True
+        is_first = not self._was_own and self.initiator.is_urgent(now)
+        if not is_first:
+            self._sink.on_free(now)
+        if self.line.state == FREE and self.initiator.run(now, self._is_busy(now)):
+            self._took(now, True)
+        if is_first and self.line.state == FREE:
+            self._sink.on_free(now)
+        self._is_offering = False
+
+    def _initiator_is_due(self, now: int) -> bool:
+        due = self.initiator.next_deadline()
+        return due is not None and ticks_diff(now, due) >= 0
+
+    def _is_busy(self, now: int) -> bool:
+        if self._was_used and ticks_diff(now, self._used_at) > _BUSY_MS:
+            self._was_used = False
+        return self._was_used
+
+    def _check_window(self, now: int) -> None:
+        if self._window_due is None or ticks_diff(now, self._window_due) < 0:
+            return
+        self._window_due = ticks_add(now, _WINDOW_CHECK_MS)
+        was_open, self.is_open = self.is_open, self.window.is_open(now)
+        if self.is_open and not was_open:
+            self._was_offered = False
