@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""Console parsing, configuration, command line and the child process of a real-time run."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.sim import cli, console, gateway_config, runner
+from tools.sim.gateway_process import GatewayProcess, ProcessError, command
+
+UP = "3.2 INFO node-up sap=0x0010 title=4d4d4d0000000001 mac=0x001"
+
+
+# --- console ---
+
+def test_a_console_line_is_parsed_and_other_output_is_not_a_record():
+    record = console.parse(UP)
+    assert (record.level, record.name, record.fields["sap"]) == ("INFO", "node-up", "0x0010")
+    for text in ("Traceback (most recent call last):", "", "a b c", "1 NOISE x"):
+        assert console.parse(text) is None
+
+
+def test_the_sap_table_follows_the_events():
+    table = console.SapTable()
+    for text in (UP, "1 INFO gateway-up wan=127.0.0.1:4059", "4 WARN node-lost sap=0x0010 title=4D4D4D0000000001"):
+        table.take(console.parse(text))
+    assert table.is_up
+    assert table.rows["4D4D4D0000000001"].state == "lost"
+    assert table.node_of_sap(0x10) == "4D4D4D0000000001"
+    table.take(console.parse("5 INFO node-back sap=0x0010 title=4D4D4D0000000001"))
+    assert table.online_cnt() == 1
+    assert "0x0010  4D4D4D0000000001  online" in table.text()
+
+
+# --- configuration ---
+
+def test_the_users_configuration_is_merged_over_the_simulators(tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text('{"sfsk": {"think_ms": 5}, "wan": {"sessions": 2}}')
+    merged = gateway_config.merge(gateway_config.simulator_defaults(4059, 20.0, 10.0, 8), gateway_config.load(path))
+    assert merged["sfsk"] == {"time_scale": 20, "uart_widen": 10, "title_len": 8, "think_ms": 5}
+    assert merged["wan"] == {"address": "127.0.0.1", "port": 4059, "sessions": 2}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", None])
+def test_a_broken_configuration_file_is_named(tmp_path, text):
+    path = tmp_path / "c.json"
+    if text is not None:
+        path.write_text(text)
+    assert runner.main(["--config", str(path)]) == 2
+
+
+# --- command line ---
+
+def test_meters_default_to_eight_or_to_none_beside_tcp_meters():
+    assert cli.parse([]).meters == 8
+    options = cli.parse(["--meter", "4D4D4D0000000001@127.0.0.1:4061"])
+    assert options.meters == 0
+    assert (options.meter[0].host, options.meter[0].port) == ("127.0.0.1", 4061)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--medium", "g3"],
+        ["--meter", "4D@127.0.0.1:1"],
+        ["--meter", "4D4D4D0000000001"],
+        ["--meter", "4D4D4D0000000001@h:1", "--meter", "4D4D4D0000000001@h:2"],
+        ["--meter", "4D4D4D0000000001@h:1", "--meter", "4D4D4D000001@h:2"],
+        ["--loss", "1.1"],
+        ["--meters", "0"],
+        ["--meters", "4000"],
+        ["--depth", "8"],
+        ["--time-scale", "-1"],
+        ["--widen", "0.5"],
+        ["--wan-port", "70000"],
+    ],
+)
+def test_bad_options_end_with_code_two(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.parse(arguments)
+    assert caught.value.code == 2
+    assert "error" in capsys.readouterr().err
+
+
+def test_g3_is_refused_with_not_yet(capsys):
+    with pytest.raises(SystemExit):
+        cli.parse(["--medium", "g3"])
+    assert "not yet" in capsys.readouterr().err
+
+
+def test_options_reach_the_segment():
+    options = cli.segment_options(cli.parse(["--loss", "0.2", "--seed", "9", "--time-scale", "0", "--think-ms", "7"]))
+    assert (options.line.loss, options.line.seed, options.line.time_scale) == (0.2, 9, 0)
+    assert options.node.think_us == 7000
+    assert options.chip.rx_queue > 1000
+
+
+# --- child process ---
+
+def child(code: str, tmp_path: Path) -> GatewayProcess:
+    return GatewayProcess([sys.executable, "-c", code], 1, tmp_path)
+
+
+def test_a_missing_interpreter_is_explained(monkeypatch):
+    monkeypatch.setenv("GW_MICROPYTHON", "/nowhere/micropython")
+    with pytest.raises(ProcessError, match="cpython"):
+        command("micropython", "2m")
+    assert command("cpython", "0")[0] == sys.executable
+
+
+def test_the_child_gets_its_environment_is_read_and_ends_on_stop(tmp_path):
+    code = "import os,time\nprint(os.environ['GW_UART'], os.environ['GW_STATE'], flush=True)\ntime.sleep(60)"
+
+    async def scenario():
+        process, line = child(code, tmp_path), asyncio.get_running_loop().create_future()
+        process.on_line = line.set_result
+        task = asyncio.create_task(process.run())
+        text = await asyncio.wait_for(line, 10)
+        pid = process.pid
+        await process.stop()
+        await asyncio.wait_for(task, 10)
+        return text, pid
+
+    text, pid = asyncio.run(scenario())
+    assert text == "127.0.0.1:1 %s" % tmp_path
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_child_that_ignores_sigterm_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tools.sim.gateway_process._STOP_TIMEOUT_S", 0.1)
+    code = "import signal,time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('on', flush=True)\ntime.sleep(60)"
+
+    async def scenario():
+        process, line = child(code, tmp_path), asyncio.get_running_loop().create_future()
+        process.on_line = line.set_result
+        task = asyncio.create_task(process.run())
+        await asyncio.wait_for(line, 10)
+        pid = process.pid
+        await process.stop()
+        await asyncio.wait_for(task, 10)
+        return pid
+
+    pid = asyncio.run(scenario())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_child_that_keeps_dying_is_reported_with_its_last_lines(tmp_path):
+    deaths = []
+    process = child("print('boom'); raise SystemExit(5)", tmp_path)
+    process.on_death = deaths.append
+    with pytest.raises(ProcessError, match="ended with 5") as caught:
+        asyncio.run(asyncio.wait_for(process.run(), 20))
+    assert "boom" in str(caught.value)
+    assert (process.starts_cnt, len(deaths)) == (3, 2)
+
+
+def test_sigterm_ends_a_run_and_everything_it_started(tmp_path):
+    fake = tmp_path / "fake"
+    fake.write_text("#!/bin/sh\necho $$ > %s\nexec sleep 60\n" % (tmp_path / "pid"))
+    fake.chmod(0o755)
+    environment = dict(os.environ, GW_MICROPYTHON=str(fake))
+    arguments = [sys.executable, "-m", "tools.sim", "--wan-port", "0", "--control", "0", "--meters", "1"]
+    arguments += ["--state-dir", str(tmp_path / "state")]
+    run = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert run.stdout.readline().startswith("control 127.0.0.1:")
+        port_file = tmp_path / "pid"
+        while not (port_file.exists() and port_file.read_text().strip()):
+            assert run.poll() is None
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(10) == 0
+    finally:
+        run.kill()
+        run.stdout.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(port_file.read_text()), 0)
+    written = json.loads((tmp_path / "state" / "config.json").read_text())
+    assert written["wan"]["address"] == "127.0.0.1"
