@@ -10,6 +10,7 @@ never sent twice by us, never given to anybody but the session that asked.
 from micropython import const
 
 from app.replies import HEADROOM, Replies
+from app.unasked import Unasked
 from base.counters import Counters
 from base.ticks import ticks_add
 from gateway import answer, refusal
@@ -17,22 +18,25 @@ from gateway.admission import ACCEPTED, Admission
 from gateway.exchange import (
     ANSWERED,
     CONFIRMED,
+    DONE,
     GUARD,
     NOT_SENT,
     ON_AIR,
     OVER,
     QUEUED,
+    REPLIED,
+    SENT,
     SUBMITTED,
     UNANSWERED,
     Exchanges,
 )
-from gateway.router import OWN_SAP, TO_OWN
+from gateway.router import TO_OWN
 from gateway.scheduler import Scheduler
 from plc.medium import (
     BROADCAST,
-    DONE_LINK_DOWN,
-    DONE_NO_REPLY,
     DONE_NOT_SENT,
+    DONE_REPLIED,
+    DONE_SENT,
     NODE_GONE_EVENT,
     NODE_LOST_EVENT,
     STAT_LATE,
@@ -46,6 +50,8 @@ from plc.medium import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.contract import Device, PushRoute, Session
     from base.slab import Slab
     from gateway.exchange import Exchange
@@ -77,8 +83,9 @@ class Forwarder:
         self._scheduler = Scheduler(self.exchanges)
         self.counters = Counters(refusal.NAMES)
         self._replies = Replies(slab, self.counters, rules.refuse_by_exception)
+        self._unasked = Unasked(table, self.exchanges, self.admission, self.counters, 2 * rules.guard_ms)
         self.push: "PushRoute | None" = None
-        self.on_event: "object | None" = None
+        self.on_event: "Callable[[int, int], None] | None" = None
 
     # --- down: WAN to PLC ---
 
@@ -95,7 +102,7 @@ class Forwarder:
         view = self._slab.view(buf)
         target = self._router.resolve(destination, view, HEADROOM, length)
         if target == TO_OWN:
-            self._ask_own_device(now, session, source, buf, length)
+            self._replies.from_device(now, self.device, session, source, buf, length)
             return
         off = HEADROOM + self._router.prefix_len
         apdu_len = length - self._router.prefix_len
@@ -124,23 +131,6 @@ class Forwarder:
         if self.exchanges.repeats_pending(exchange, self._slab):
             self.counters.inc(refusal.DUPLICATE)
             self._end(now, exchange, OVER)
-
-    def _ask_own_device(self, now: int, session: "Session", client: int, buf: int, length: int) -> None:
-        """SAP 1 answers at once, into a second buffer."""
-        out = self._slab.alloc()
-        answer_len = 0
-        if out < 0:
-            self.counters.inc(refusal.NO_BUFFER)
-        else:
-            view = self._slab.view(buf)
-            answer_len = self.device.request(
-                now, session.number, client, view, HEADROOM, length, self._slab.view(out), HEADROOM, self._slab.size
-            )
-        self._slab.free(buf)
-        if answer_len:
-            self._replies.send(session, (OWN_SAP, client), b"", out, answer_len)
-        elif out >= 0:
-            self._slab.free(out)
 
     def on_free(self, now: int) -> None:
         """The line is free: give it the next request, if there is one."""
@@ -175,27 +165,31 @@ class Forwarder:
         self, now: int, node: int, client_sap: int, server_sap: int, mv: memoryview, off: int, length: int
     ) -> int:
         """One APDU from `node`: to the exchange that waits for it, to the push route, or dropped."""
+        if not length:  # an empty APDU is never passed on: head-ends stumble over it (facts/dlms.md 10)
+            self._count_node(refusal.STALE, node, STAT_LATE)
+            return UPLINK_FOREIGN
         exchange = self.exchanges.active(node)
         if exchange is not None and (exchange.client_sap, exchange.server_sap) != (client_sap, server_sap):
             exchange = None
         if exchange is None or answer.is_unsolicited(mv[off]):
-            self._on_unasked(now, node, client_sap, mv, off, length)
+            self._unasked.take(now, self.push, node, client_sap, mv[off : off + length])
             return UPLINK_FOREIGN
+        # NOTE: the guard goes on after a late answer: a second copy of it may still follow.
         if exchange.state == GUARD:
             self._count_node(refusal.LATE, node, STAT_LATE)
-            self._end(now, exchange, OVER)
             return UPLINK_FOREIGN
         # NOTE: before the confirm nothing can be an answer to this request; it is the late or
         # repeated answer to the one before (request, no answer, next request, late answer).
+        # After the last answer it is a copy of that.
         request = self._slab.view(exchange.buf)
-        is_early = exchange.state == ON_AIR
-        if is_early or not answer.fits(request, exchange.off, exchange.length, mv, off, length):
+        if exchange.state != SENT or not answer.fits(request, exchange.off, exchange.length, mv, off, length):
             self._count_node(refusal.STALE, node, STAT_LATE)
             return UPLINK_FOREIGN
         self._deliver(exchange, mv, off, length)
-        if answer.ends_association(exchange.tag, mv, off, length):
-            self.admission.ownership.release(node, client_sap)
-        return UPLINK_MORE if answer.is_more_coming(mv, off, length) else UPLINK_LAST
+        if answer.is_more_coming(mv, off, length):
+            return UPLINK_MORE
+        exchange.fire(now, ANSWERED)
+        return UPLINK_LAST
 
     def _deliver(self, exchange: "Exchange", mv: memoryview, off: int, length: int) -> None:
         """Wrap and hand the APDU to the session that asked; wPorts swapped, prefix echoed as E7."""
@@ -203,28 +197,12 @@ class Forwarder:
         if exchange.session is None:
             self.counters.inc(refusal.ORPHAN)
             return
+        # NOTE: not for an orphan: its pair may have a new owner by now.
+        if answer.ends_association(exchange.tag, mv, off, length):
+            self.admission.ownership.release(exchange.node, exchange.client_sap)
         ports = (exchange.wport, exchange.client_sap)
         if self._replies.deliver(exchange.session, ports, exchange.kept_prefix(), mv[off : off + length]):
             self.counters.inc(refusal.DELIVERED)
-
-    def _on_unasked(self, now: int, node: int, client_sap: int, mv: memoryview, off: int, length: int) -> None:
-        """No exchange waits for it: a notification for the push route, or an old answer to drop.
-
-        NOTE: a ciphered push (DB..DF) looks like a late answer. It is one when the pair is owned
-        by a session or has just had an exchange; only otherwise is it a push.
-        """
-        is_push = answer.is_unsolicited(mv[off])
-        if answer.may_be_push(mv[off]) and self.admission.ownership.owner(now, node, client_sap) is None:
-            is_push = not self.exchanges.ended_lately(now, node, client_sap, 2 * self._rules.guard_ms)
-        if not is_push:
-            self._count_node(refusal.STALE, node, STAT_LATE)
-            return
-        if self.push is None:
-            self.counters.inc(refusal.PUSH_NO_ROUTE)
-            return
-        apdu = mv[off : off + length]
-        self.push.offer(now, self._table.sap(node), client_sap, apdu)
-        self.counters.inc(refusal.PUSHED)
 
     # --- how exchanges end ---
 
@@ -233,12 +211,12 @@ class Forwarder:
         exchange = self.exchanges.on_line(node)
         if exchange is None:
             return
-        if outcome in (DONE_NO_REPLY, DONE_LINK_DOWN):
-            self._await_late_answer(now, exchange)
+        if exchange.state == REPLIED or outcome in (DONE_REPLIED, DONE_SENT):
+            self._end(now, exchange, DONE)
         elif outcome == DONE_NOT_SENT and exchange.state == ON_AIR:
             self._retry_or_refuse(now, exchange)
         else:
-            self._end(now, exchange, ANSWERED)
+            self._await_late_answer(now, exchange)
 
     def _await_late_answer(self, now: int, exchange: "Exchange") -> None:
         self._count_node(refusal.NO_ANSWER, exchange.node, STAT_TIMEOUT)
@@ -254,6 +232,8 @@ class Forwarder:
             self._refuse_queued(now, exchange, refusal.MODEM_REFUSED)
 
     def _refuse_queued(self, now: int, exchange: "Exchange", reason: int) -> None:
+        if answer.opens_association(exchange.tag):
+            self.admission.ownership.release(exchange.node, exchange.client_sap)
         if exchange.session is not None:
             ports = (exchange.wport, exchange.client_sap)
             self._replies.refuse(exchange.session, reason, ports, exchange.kept_prefix())

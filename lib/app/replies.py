@@ -11,9 +11,11 @@ from base.counters import Counters
 from dlms.gateway_prefix import TAG_GATEWAY_RESPONSE
 from dlms.wrapper import HEADER_LEN, encode_header_into
 from gateway import refusal
+from gateway.router import OWN_SAP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from app.contract import Device, Session
     from base.slab import Slab
 
 HEADROOM = const(48)  # >= wrapper 8 + prefix 35, and >= any medium's headroom
@@ -65,6 +67,25 @@ class Replies:
         self._slab.free(buf)
         self._counters.inc(refusal.PEER_SLOW)
         return False
+
+    def from_device(
+        self, now: int, device: "Device", session: "Session", client_sap: int, buf: int, length: int
+    ) -> None:
+        """The own logical device (SAP 1) answers the APDU in slab buffer `buf` at once; `buf` is given back."""
+        out = self._slab.alloc()
+        answer_len = 0
+        if out < 0:
+            self._counters.inc(refusal.NO_BUFFER)
+        else:
+            src, dst = self._slab.view(buf), self._slab.view(out)
+            answer_len = device.request(
+                now, session.number, client_sap, src, HEADROOM, length, dst, HEADROOM, self._slab.size
+            )
+        self._slab.free(buf)
+        if answer_len:
+            self.send(session, (OWN_SAP, client_sap), b"", out, answer_len)
+        elif out >= 0:
+            self._slab.free(out)
 
     def refuse(
         self, session: object, reason: int, ports: "tuple[int, int]", prefix: "bytes | bytearray | memoryview"

@@ -41,7 +41,8 @@ class Admission:
             return refusal.UNKNOWN_SAP
         if target == TO_BAD:
             return refusal.BAD_PREFIX
-        if not 0 < client_sap <= _MAX_SAP or self._router.server_sap > _MAX_SAP:
+        # NOTE: server SAP 0 is CIASE: a head-end could register or silence meters through it.
+        if not (0 < client_sap <= _MAX_SAP and 0 < self._router.server_sap <= _MAX_SAP):
             return refusal.CLIENT_SAP
         if len(apdu) > medium.max_apdu:
             return refusal.TOO_LONG

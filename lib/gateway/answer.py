@@ -9,8 +9,6 @@ time and SAPs. Law: say no only when the octets prove it.
 
 from micropython import const
 
-_DATA_NOTIFICATION = const(0x0F)
-_EVENT_NOTIFICATION = const(0xC2)
 _AARQ = const(0x60)
 _AARE = const(0x61)
 _RLRQ = const(0x62)
@@ -31,12 +29,15 @@ _ANSWER_TO = {
     0xD0: 0xD4, 0xD1: 0xD5, 0xD3: 0xD7,
 }  # fmt: skip
 _SPECIFIC = frozenset(_ANSWER_TO.values())
+# information-report, event-notification: plain, glo, ded; data-notification has one form
+_UNSOLICITED = frozenset((0x0F, 0x18, 0x38, 0x58, 0xC2, 0xCA, 0xD2))
+_UNCONFIRMED_WRITE = frozenset((0x16, 0x36, 0x56))  # plain, glo, ded
 _WITH_INVOKE_ID = frozenset((0xC0, 0xC1, 0xC3))
 
 
 def is_unsolicited(tag: int) -> bool:
-    """DataNotification and EventNotification answer nothing, whatever is pending."""
-    return tag in (_DATA_NOTIFICATION, _EVENT_NOTIFICATION)
+    """Notifications and reports answer nothing, whatever is pending."""
+    return tag in _UNSOLICITED
 
 
 def may_be_push(tag: int) -> bool:
@@ -48,7 +49,7 @@ def fits(request: memoryview, req_off: int, req_len: int, reply: memoryview, off
     """False when `reply` cannot be the answer to `request` by tag or invoke-id."""
     asked = request[req_off]
     tag = reply[off]
-    if is_unsolicited(tag):
+    if is_unsolicited(tag) or tag in _ANSWER_TO:  # a notification or a request
         return False
     if tag not in _SPECIFIC or asked not in _ANSWER_TO:
         return True
@@ -67,11 +68,13 @@ def is_more_coming(reply: memoryview, off: int, length: int) -> bool:
 
 
 def needs_no_reply(request: memoryview, off: int, length: int) -> bool:
-    """Visible cases of a request that is never answered: unconfirmed SET and ACTION, and
-    general block transfer blocks that the client streams."""
+    """Visible cases of a request that is never answered: unconfirmed write, SET and ACTION,
+    and general block transfer blocks that the client streams."""
     tag = request[off]
     if tag == _GBT:
         return is_more_coming(request, off, length)
+    if tag in _UNCONFIRMED_WRITE:
+        return True
     return tag in (0xC1, 0xC3) and length > 2 and not request[off + 2] & _SERVICE_CONFIRMED
 
 
@@ -91,8 +94,8 @@ def _is_accepted(reply: memoryview, off: int, length: int) -> bool:
     """True for an AARE whose result (A2 03 02 01 rr) is 0, or one too odd to read."""
     if reply[off] != _AARE:
         return False
-    at = off + 2
     end = off + length
+    at = off + (3 if length > 1 and reply[off + 1] == 0x81 else 2)  # length octets: nn or 81 nn
     while at + 4 < end:
         if reply[at] == 0xA2:
             return reply[at + 4] == 0

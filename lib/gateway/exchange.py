@@ -19,34 +19,37 @@ if TYPE_CHECKING:
 
     from base.slab import Slab
 
-MAX_PREFIX_LEN = const(35)
+MAX_PREFIX_LEN = const(36)  # tag, network id, address length as `nn` or `81 nn`, address
 
 # States.
 FREE = const(0)
 QUEUED = const(1)
 ON_AIR = const(2)  # taken by the medium, transmission not confirmed yet
 SENT = const(3)  # first transmission confirmed, reply window open
-GUARD = const(4)  # no answer in time; a late one must not meet the node's next exchange
+REPLIED = const(4)  # last answer delivered; the medium still has the buffer
+GUARD = const(5)  # no answer in time; a late one must not meet the node's next exchange
 
 # Events.
 SUBMITTED = const(0)
 CONFIRMED = const(1)
-ANSWERED = const(2)  # complete: replied, or nothing more is expected
-NOT_SENT = const(3)  # the modem never put it on the air
-UNANSWERED = const(4)
-OVER = const(5)  # deadline reached, cancelled, or the late reply came
+ANSWERED = const(2)  # the last answer came
+DONE = const(3)  # the medium is through with it and nothing more is expected
+NOT_SENT = const(4)  # the modem never put it on the air
+UNANSWERED = const(5)
+OVER = const(6)  # deadline reached, or cancelled
 
 _NO = -1
-# rows: FREE QUEUED ON_AIR SENT GUARD; columns: the events in order
+# rows: FREE QUEUED ON_AIR SENT REPLIED GUARD; columns: the events in order
 _NEXT = (
-    (_NO, _NO, _NO, _NO, _NO, _NO),
-    (ON_AIR, _NO, _NO, _NO, _NO, FREE),
-    (_NO, SENT, FREE, QUEUED, GUARD, _NO),
-    (_NO, SENT, FREE, _NO, GUARD, _NO),
-    (_NO, _NO, _NO, _NO, _NO, FREE),
+    (_NO, _NO, _NO, _NO, _NO, _NO, _NO),
+    (ON_AIR, _NO, _NO, _NO, _NO, _NO, FREE),
+    (_NO, SENT, _NO, FREE, QUEUED, GUARD, _NO),
+    (_NO, SENT, REPLIED, FREE, _NO, GUARD, _NO),
+    (_NO, REPLIED, _NO, FREE, _NO, _NO, _NO),
+    (_NO, _NO, _NO, _NO, _NO, _NO, FREE),
 )
 
-assert MAX_PREFIX_LEN == MAX_ADDR_LEN + PREFIX_FIXED_LEN
+assert MAX_PREFIX_LEN == MAX_ADDR_LEN + PREFIX_FIXED_LEN + 1
 
 
 def next_state(state: int, event: int) -> int:
@@ -79,7 +82,7 @@ class Exchange:
         self.prefix_len = 0
 
     def keep_prefix(self, prefix: memoryview) -> None:
-        """Remember the E6 prefix (0..35 octets): the frame header is written over it in the buffer."""
+        """Remember the E6 prefix (0..36 octets): the frame header is written over it in the buffer."""
         self.prefix_len = len(prefix)
         for i in range(self.prefix_len):
             self._prefix[i] = prefix[i]
@@ -151,13 +154,16 @@ class Exchanges:
             raise LocalError("exchange closed with a buffer")
         exchange.state = FREE
         exchange.session = None
+        if not exchange.tries:
+            exchange.node = -1  # it was never on the air: no late answer can come of it
         self.open_cnt -= 1
 
     def ended_lately(self, now: int, node: int, client_sap: int, within_ms: int) -> bool:
         """The pair had an exchange that ended less than `within_ms` ago (as far as slots remember)."""
         for exchange in self._slots:
             if exchange.state == FREE and exchange.node == node and exchange.client_sap == client_sap:
-                if ticks_diff(now, exchange.since) < within_ms:
+                # NOTE: below 0 it is older than the ticks can say (6 days), not younger.
+                if 0 <= ticks_diff(now, exchange.since) < within_ms:
                     return True
         return False
 
@@ -189,7 +195,7 @@ class Exchanges:
     def on_line(self, node: int) -> "Exchange | None":
         """The exchange of `node` that the medium has now."""
         for exchange in self._slots:
-            if exchange.state in (ON_AIR, SENT) and exchange.node == node:
+            if exchange.state in (ON_AIR, SENT, REPLIED) and exchange.node == node:
                 return exchange
         return None
 

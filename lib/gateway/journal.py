@@ -4,10 +4,11 @@
 A file of fixed records, appended and made durable one by one; a torn last record is cut
 off at the next start. When more than half of it is history it is written anew beside the
 old one and renamed over it, which the file system does atomically.
-    header  'H' schema(1) record_len(2) title_len(1) zeros  crc32(4)
+    header  'H' schema(1) record_len(1) title_len(1) zeros  crc32(4)     in every schema
     record  kind(1) row(2) title(8) until(4) zeros(1)       crc32(4)     20 octets, LE
 Law: a record is durable when the call that wrote it returns. A newer schema is never
-touched (LocalError); an older one is upgraded record by record, then rewritten.
+touched (LocalError); an older one is upgraded record by record, then rewritten. Damage to
+one record never costs another.
 """
 
 import struct
@@ -51,6 +52,8 @@ class Journal:
         self._records = 0
         self._is_suspect = False  # an append failed: the tail may be half a record
         self.torn_at = -1  # octet at which a torn tail was found by replay, -1 = none
+        self.mended = 0  # records of which replay had to turn one bit back
+        self.damaged = 0  # records replay could not read
         self.failures = 0  # writes the file system refused
 
     def assign(self, table: "Table", row: int, title: "bytes | bytearray") -> bool:
@@ -64,32 +67,42 @@ class Journal:
     def replay(self, table: "Table") -> int:
         """Fill an empty table from flash; returns the number of records read.
 
-        Afterwards the file is whole: torn tail gone, current schema. Raises LocalError
-        when the file was written by a newer schema.
+        Afterwards the file is whole: torn tail gone, current schema, one flipped bit mended. For
+        each record beyond mending a row rests (Table.rest_free): it may be a meter's. Raises
+        LocalError when the file has a newer schema or titles of another length (it stays as it
+        is), OSError when it cannot be read.
         """
-        found = self._load_header()
-        if found < 0:
-            self._rewrite(table)
-            return 0
+        found = self._load_header(table.title_len)
         off = _REC_LEN
-        while self._load_record(off):
-            kind, row, title, until = struct.unpack_from(_REC, self._rec, 0)
-            self._apply(table, self._upgrade(found, (kind, row, title, until)))
+        lost = 0
+        while found >= 0 and self._load(off) == _REC_LEN:
+            if self._is_sound() or self._mend():
+                kind, row, title, until = struct.unpack_from(_REC, self._rec, 0)
+                self._apply(table, self._upgrade(found, (kind, row, title, until)))
+            else:
+                lost += 1
             off += _REC_LEN
         self._records = off // _REC_LEN - 1
-        if self._store.load(_FILE, memoryview(self._rec), off) > 0:  # type: ignore[attr-defined]
+        if found >= 0 and self._load(off):
             self.torn_at = off
-        if self.torn_at >= 0 or found != self._schema:
-            self._rewrite(table)
+        self.damaged += lost
+        table.rest_free(lost)
+        if found != self._schema or self.torn_at >= 0 or self.mended or self.damaged:
+            self.compact(table)
         return self._records
 
     def is_stale(self, table: "Table") -> bool:
         """True when compacting is worth it: most of the file is history."""
-        return self._records > 2 * table.end() + _SLACK
+        return self._records > 2 * table.end() + _SLACK and not self._is_suspect
 
-    def compact(self, table: "Table") -> None:
-        """Write the living rows to a new file and rename it over the old one."""
-        self._rewrite(table)
+    def compact(self, table: "Table") -> bool:
+        """Write the living rows to a new file and rename it over the old one. False: flash refused."""
+        try:
+            self._rewrite(table)
+        except OSError:
+            self._is_suspect = True
+            self.failures += 1
+        return not self._is_suspect
 
     # --- inside ---
 
@@ -110,20 +123,36 @@ class Journal:
         struct.pack_into(_REC, self._rec, 0, kind, row, title, until)
         struct.pack_into("<I", self._rec, _CRC_OFF, crc32(memoryview(self._rec)[:_CRC_OFF]))
 
-    def _load_record(self, off: int) -> bool:
-        """Read the record at `off` into the buffer; False when it is missing or damaged."""
-        if self._store.load(_FILE, memoryview(self._rec), off) != _REC_LEN:  # type: ignore[attr-defined]
-            return False
+    def _load(self, off: int) -> int:
+        """Read the record at `off` into the buffer; the octets there were."""
+        return self._store.load(_FILE, memoryview(self._rec), off)  # type: ignore[attr-defined,no-any-return]
+
+    def _is_sound(self) -> bool:
+        """The record in the buffer has the CRC it should."""
         return struct.unpack_from("<I", self._rec, _CRC_OFF)[0] == crc32(memoryview(self._rec)[:_CRC_OFF])  # type: ignore[no-any-return]
 
-    def _load_header(self) -> int:
-        """Schema of the file, -1 when there is no usable header."""
-        if not self._load_record(0) or self._rec[0] != _KIND_HEADER:
+    def _mend(self) -> bool:
+        """Turn back the one flipped bit of the record in the buffer, whichever makes it sound."""
+        for bit in range(8 * _REC_LEN):
+            self._rec[bit >> 3] ^= 1 << (bit & 7)
+            if self._is_sound():
+                self.mended += 1
+                return True
+            self._rec[bit >> 3] ^= 1 << (bit & 7)
+        return False
+
+    def _load_header(self, title_len: int) -> int:
+        """Schema of the file, -1 when there is none."""
+        if self._load(0) != _REC_LEN:
             return -1
-        schema = self._rec[1]
-        if schema > self._schema:
-            raise LocalError("nodes.jnl has schema %d, newer than %d: left alone" % (schema, self._schema))
-        return schema
+        if not (self._is_sound() or self._mend()) or self._rec[0] != _KIND_HEADER:
+            self.damaged += 1  # NOTE: the records have CRCs of their own; taking the file for empty would lose all
+            return self._schema
+        if self._rec[1] > self._schema:
+            raise LocalError("nodes.jnl has schema %d, newer than %d: left alone" % (self._rec[1], self._schema))
+        if self._rec[3] != title_len:
+            raise LocalError("nodes.jnl has titles of %d octets, not %d: left alone" % (self._rec[3], title_len))
+        return self._rec[1]
 
     def _upgrade(self, schema: int, fields: "tuple[int, int, bytes, int]") -> "tuple[int, int, bytes, int]":
         while schema < self._schema:
@@ -144,7 +173,7 @@ class Journal:
     def _rewrite(self, table: "Table") -> None:
         store = self._store
         store.begin(_FILE)  # type: ignore[attr-defined]
-        self._seal(_KIND_HEADER, self._schema | _REC_LEN << 8, b"", 0)
+        self._seal(_KIND_HEADER, self._schema | _REC_LEN << 8, bytes((table.title_len,)), 0)
         store.write(self._rec)  # type: ignore[attr-defined]
         self._records = 0
         for row in range(table.end()):

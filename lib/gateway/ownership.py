@@ -39,8 +39,7 @@ class Ownership:
         key = node << 8 | client_sap
         slot = self._index.get(key, -1)
         if slot < 0:
-            if not self._free:
-                self._purge(now)
+            self._purge(now)
             if not self._free:
                 return False
             slot = self._free.pop()
@@ -68,6 +67,10 @@ class Ownership:
             self.release(key >> 8, key & 0xFF)
 
     def _purge(self, now: int) -> None:
-        """Drop every pair that has timed out (only when room is needed)."""
+        """Drop every pair that has timed out.
+
+        NOTE: at each AARQ, not only when full: a pair left for 6 days would look young again,
+        because ticks wrap.
+        """
         for key in [k for k, slot in self._index.items() if ticks_diff(self._until[slot], now) <= 0]:
             self.release(key >> 8, key & 0xFF)

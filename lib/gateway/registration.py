@@ -14,6 +14,7 @@ import struct
 from micropython import const
 
 from base.errors import LocalError
+from gateway.sap import row_of, sap_of
 from plc.medium import (
     NODE_ASSIGNED,
     NODE_FREE,
@@ -40,27 +41,10 @@ _THINK = const(18)
 _STATS = const(20)  # four 16-bit counters in the order of plc.medium.STAT_*
 _UNTIL = const(28)
 
-FIRST_SAP = const(0x0010)
-BROADCAST_SAP = const(0x007F)
-_BROADCAST_ROW = const(0x6F)  # 0x7F - 0x10: rows from here on have their SAP one higher
-
 MAX_NODES = const(1792)
-DEFAULT_QUARANTINE_S = const(2592000)  # 30 days (design/behaviour.md)
 _CLOCK_IS_SET = const(1700000000)  # a wall clock before this (2023-11) has never been set
 
 assert (STAT_TX, STAT_RX, STAT_TIMEOUT, STAT_LATE) == (0, 1, 2, 3)
-
-
-def sap_of(row: int) -> int:
-    """Gateway SAP of a row: 0x0010 upwards, never 0x007F."""
-    return FIRST_SAP + row + (1 if row >= _BROADCAST_ROW else 0)
-
-
-def row_of(sap: int) -> int:
-    """Row a gateway SAP stands for; negative when it is below 0x0010 or the broadcast SAP."""
-    if sap == BROADCAST_SAP:
-        return -1
-    return sap - FIRST_SAP - (1 if sap > BROADCAST_SAP else 0)
 
 
 class Table:
@@ -181,6 +165,14 @@ class Table:
     def until(self, row: int) -> int:
         """End of a quarantine, wall seconds; 0 while it waits for a set clock."""
         return struct.unpack_from("<I", self._rows, row * _ROW_LEN + _UNTIL)[0]  # type: ignore[no-any-return]
+
+    def rest_free(self, cnt: int) -> None:
+        """Quarantine the `cnt` lowest free rows: after damage to the journal one of them may be a meter's."""
+        for row in range(self.capacity):
+            if cnt and self.state(row) == NODE_FREE:
+                self.put_assigned(row, b"")
+                self.put_quarantined(row, 0)
+                cnt -= 1
 
     def restore_online(self) -> int:
         """After replay: all assigned nodes are taken as online, as before the cut. Their number."""

@@ -10,7 +10,7 @@ from micropython import const
 
 from base.errors import RemoteError
 from dlms.gateway_prefix import TAG_GATEWAY_REQUEST, GatewayPrefix
-from gateway.registration import BROADCAST_SAP
+from gateway.sap import BROADCAST_SAP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ class Scheduler:
         """The QUEUED exchange to submit now, or None. Does not change it."""
         best = None
         for exchange in self._exchanges:
-            if exchange.state != QUEUED or not self._may_go(exchange):
+            if exchange.state != QUEUED or (best is not None and not self._goes_before(exchange, best)):
                 continue
-            if best is None or self._goes_before(exchange, best):
+            if self._may_go(exchange):
                 best = exchange
         return best
 

@@ -7,6 +7,9 @@ octets are on flash; when it has not, the old contents are.
 """
 
 import os
+from errno import ENOENT
+
+from base.errors import LocalError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,21 +39,24 @@ class FileStore:
         """Read up to len(mv) octets at offset `off`; 0 at the end or when there is no such file."""
         if self._reading is None or self._reading_name != name:
             self._close_all()
-            try:
-                self._reading = open(self._path(name), "rb")
-            except OSError:
-                return 0
+            self._reading = self._open_existing(name)
             self._reading_name = name
+        if self._reading is None:
+            return 0
         self._reading.seek(off)
-        return self._reading.readinto(mv) or 0
+        return self._reading.readinto(mv) or 0  # type: ignore[attr-defined]
 
-    def read_text(self, name: str) -> "str | None":
-        """The whole file as text, None when it is not there. UnicodeError when it is not text."""
-        try:
-            with open(self._path(name), "rb") as file:
-                raw = file.read()
-        except OSError:
+    def read_text(self, name: str, max_len: int = 16384) -> "str | None":
+        """The whole file as text, None when it is not there. ValueError when it is no text or too long."""
+        file = self._open_existing(name)
+        if file is None:
             return None
+        try:
+            raw = file.read(max_len + 1)
+        finally:
+            file.close()
+        if len(raw) > max_len:
+            raise ValueError("over %d octets" % max_len)
         return str(raw, "utf-8")
 
     def append(self, name: str, mv: "bytes | bytearray | memoryview") -> None:
@@ -69,21 +75,32 @@ class FileStore:
         self._new_name = name
 
     def write(self, mv: "bytes | bytearray | memoryview") -> None:
-        """Add octets to the new version."""
-        if self._new is not None:
-            self._new.write(mv)
+        """Add octets to the new version. Any call but `write` and `commit` abandons it."""
+        if self._new is None:
+            raise LocalError("store: write without begin")
+        self._new.write(mv)
 
     def commit(self) -> None:
         """Make the new version the file; atomic."""
         if self._new is None:
-            return
+            raise LocalError("store: commit without begin")
         self._new.flush()
-        self._new.close()
-        self._new = None
+        self._close_all()
         os.rename(self._path(self._new_name + ".new"), self._path(self._new_name))
 
+    def _open_existing(self, name: str) -> "BinaryIO | None":
+        """The file for reading; None when there is no such file, OSError when it cannot be read."""
+        try:
+            return open(self._path(name), "rb")  # type: ignore[no-any-return]
+        except OSError as error:
+            if error.errno != ENOENT:  # NOTE: taken for "no file", the journal would be begun anew
+                raise
+            return None
+
     def _close_all(self) -> None:
-        for file in (self._reading, self._appending, self._new):
+        files = (self._reading, self._appending, self._new)
+        # NOTE: forgotten first: a close that fails must not be tried for ever after.
+        self._reading = self._appending = self._new = None
+        for file in files:
             if file is not None:
                 file.close()
-        self._reading = self._appending = self._new = None
