@@ -7,17 +7,26 @@ nothing of lib/ takes part in the comparison.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from dlms_cosem.client import DlmsClient as CosemClient
+from dlms_cosem.connection import DlmsConnection
+from dlms_cosem.protocol.xdlms import Conformance
+from dlms_cosem.security import NoSecurityAuthentication
+from gurux_dlms.enums import Authentication, InterfaceType
+from gurux_dlms.secure import GXDLMSSecureClient
+from pydlms.association import AssociationSettings, AssociationState
+from pydlms.client import DlmsClient as PydlmsClient
 
 from host_tests.peers.cosem_hes import CosemHes
 from host_tests.peers.gurux_hes import GuruxHes, _Generic, _plain
 from host_tests.peers.hes import PUBLIC, Hes
-from host_tests.peers.pydlms_hes import PydlmsHes
+from host_tests.peers.pydlms_hes import PydlmsHes, _Link
 from host_tests.shim import both, guard
 from tools.hes.errors import HesError, HesRefused
+from tools.hes.session import _Transport
 from tools.hes.wire import Wire, WireTimeout
 
 _DEVICE = guard.load(both.BOTH / "dlms_device.py", "dlms_device", both.RULES)
@@ -193,16 +202,38 @@ def test_a_client_nobody_knows_is_told_so(library: type[Hes], bench: Any) -> Non
     assert len(hes.sap_list()) == 3
 
 
-def test_gurux_reads_without_an_association_too(bench: Any) -> None:
-    from gurux_dlms.enums import Authentication, InterfaceType
-    from gurux_dlms.secure import GXDLMSSecureClient
-
-    bench.saps.node_cnt = 300
+def _gurux_unassociated(bench: Any) -> Hes:
     hes = GuruxHes(DirectWire(bench))
     hes._client = GXDLMSSecureClient(True, PUBLIC, 1, Authentication.NONE, None, InterfaceType.WRAPPER)
+    return hes
+
+
+def _cosem_unassociated(bench: Any) -> Hes:
+    hes = CosemHes(DirectWire(bench))
+    conformance = Conformance(get=True, block_transfer_with_get_or_read=True)
+    connection = DlmsConnection.with_pre_established_association(conformance)
+    hes._session._client = CosemClient(
+        transport=_Transport(hes.wire, PUBLIC, 1), authentication=NoSecurityAuthentication(), dlms_connection=connection
+    )
+    return hes
+
+
+def _pydlms_unassociated(bench: Any) -> Hes:
+    hes = PydlmsHes(DirectWire(bench))
+    hes._client = PydlmsClient(_Link(hes.wire, PUBLIC, 1), AssociationSettings())
+    hes._client.association.state = AssociationState.ASSOCIATED
+    return hes
+
+
+@pytest.mark.parametrize("unassociated", [_gurux_unassociated, _cosem_unassociated, _pydlms_unassociated])
+def test_each_library_reads_without_an_aarq_too(unassociated: Callable[[Any], Hes], bench: Any) -> None:
+    bench.saps.node_cnt = 1199
+    hes = unassociated(bench)
     assert hes.get(1, "0.0.42.0.0.255", 2) == b"GWY0000000000001"
-    assert len(hes.get(17, "0.0.41.0.0.255", 2)) == 301
+    rows = hes.get(17, "0.0.41.0.0.255", 2)
+    assert [(sap, bytes(ldn)) for sap, ldn in rows] == [bench.saps.row(i) for i in range(1200)]
     assert hes.wire.sent[0][0] == 0xC0
+    assert max(len(apdu) for apdu in hes.wire.received) <= 512
 
 
 def test_gurux_association_view_has_every_object_with_its_version_and_rights(bench: Any) -> None:

@@ -64,7 +64,7 @@ class Transfer:
             if outcome != FILL_DONE:
                 return outcome
             self._chunk += 1
-            if self._chunk == value.chunk_cnt(mark):
+            if self._chunk >= value.chunk_cnt(mark):
                 self._at += 1
                 self._chunk = 0
         return FILL_DONE
