@@ -20,7 +20,7 @@ from app.pumps import ModemReader, Timer
 from app.push import PushRoute
 from app.replies import HEADROOM
 from app.sessions import Listener
-from app.startup import log_start, push_targets, router_extras, rules_from, segment_settings
+from app.startup import log_configuration, log_start, push_targets, router_extras, rules_from, segment_settings
 from app.supervisor import Supervisor
 from app.upkeep import Upkeep
 from base.log import LEVELS, Log
@@ -72,7 +72,9 @@ forwarder.push = push if config["push.targets"] else None
 
 console = Console(table, "%s:%d" % (config["wan.address"], config["wan.port"]))
 log.listener = console
-upkeep = Upkeep(table, journal, log, clock, (listener, forwarder.device))
+upkeep = Upkeep(table, journal, log, clock)
+upkeep.timed = (listener, forwarder.device)
+upkeep.medium = segment
 
 
 async def serve_wan(duty):
@@ -87,6 +89,7 @@ async def serve_wan(duty):
 async def run():
     """Start the duties; the supervisor never returns."""
     upkeep.restore()
+    log_configuration(log, config)
     supervisor = Supervisor(clock, leaf.watchdog(config.number("watchdog.timeout_ms")), log, segment.is_alive)
     supervisor.add("timer", Timer(segment, forwarder, clock).run, budget_ms=5000)
     supervisor.add("modem-reader", ModemReader(port, segment, clock).run)

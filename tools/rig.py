@@ -188,7 +188,8 @@ class Rig:
         self.forwarder.on_event = lambda node, event: self.events.append((self.kernel.now_us // 1_000_000, node, event))
         self.listener = Listener(self.forwarder, self.slab, config, clock, self.log)
         self.forwarder.device = self.device = own_device(self._parts(clock))
-        self.upkeep = Upkeep(self.table, self.journal, self.log, clock, (self.device,))
+        self.upkeep = Upkeep(self.table, self.journal, self.log, clock)
+        self.upkeep.timed, self.upkeep.medium = (self.device,), self.segment
 
     def _parts(self, clock: VirtualClock) -> Parts:
         parts = Parts()

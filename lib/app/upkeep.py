@@ -17,21 +17,24 @@ if TYPE_CHECKING:
     from app.supervisor import Duty
 
 _PERIOD_MS = const(1000)
+_DAY_S = const(86400)
+_CLOCK_IS_SET = const(1700000000)  # a wall clock before this (2023-11) has never been set
 
 
 class Upkeep:
-    """`timed` are the engines whose `on_deadline(now)` is due every second."""
+    """`timed` are the engines whose `on_deadline(now)` is due every second; `medium` is told the
+    time of day for its operating window."""
 
-    def __init__(
-        self, table: "Table", journal: "Journal", log: "Log", clock: "object", timed: "tuple[object, ...]"
-    ) -> None:
+    def __init__(self, table: "Table", journal: "Journal", log: "Log", clock: "object") -> None:
         self._table = table
         self._journal = journal
         self._log = log
         self._clock = clock
-        self._timed = timed
         self._uptime = Uptime(clock.ticks_ms())  # type: ignore[attr-defined]
         self._failures = 0
+        self._has_wall_clock = False
+        self.timed: "tuple[object, ...]" = ()
+        self.medium: "object | None" = None
 
     def restore(self) -> None:
         """Fill the table from flash; all nodes it knew count as online."""
@@ -51,12 +54,21 @@ class Upkeep:
     def turn(self, now: int) -> None:
         """One second's work."""
         self._log.now_s = self._uptime.seconds(now)
-        self._table.wall_s = self._clock.wall_s()  # type: ignore[attr-defined]
-        self._table.settle_quarantines()
-        for engine in self._timed:
+        self._tell_time(now, self._clock.wall_s())  # type: ignore[attr-defined]
+        for engine in self.timed:
             engine.on_deadline(now)  # type: ignore[attr-defined]
         if self._journal.failures != self._failures:
             self._failures = self._journal.failures
             self._log.add(ERROR, events.JOURNAL_FAILED, a=self._failures)
         if self._journal.is_stale(self._table):
             self._journal.compact(self._table)
+
+    def _tell_time(self, now: int, wall_s: int) -> None:
+        if wall_s < _CLOCK_IS_SET:
+            return
+        self._table.wall_s = wall_s
+        if not self._has_wall_clock:
+            self._has_wall_clock = True
+            self._table.settle_quarantines()
+        if self.medium is not None:
+            self.medium.set_clock(now, wall_s % _DAY_S)  # type: ignore[attr-defined]
