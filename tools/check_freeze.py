@@ -22,12 +22,12 @@ FROZEN = build.OUT / "frozen"
 
 def freeze() -> str:
     """The generated C of the manifest; exits with the compiler's message when it fails."""
-    tree = build.source_tree()
+    tree, program = build.source_tree(), (build.OUT / "micropython-unix").resolve()
     target = FROZEN / "frozen_content.c"
     FROZEN.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(tree / "tools" / "makemanifest.py"), "-o", str(target), "-b", str(FROZEN)]
     command += ["-v", f"MPY_DIR={tree}", "-v", f"MPY_LIB_DIR={tree}/lib/micropython-lib", "-v", "PORT_DIR=."]
-    command += ["--mpy-tool-flags=-q " + str(build.OUT / "build-unix" / "genhdr" / "qstrdefs.preprocessed.h")]
+    command += ["--mpy-tool-flags=-q " + str(program.parent / "genhdr" / "qstrdefs.preprocessed.h")]
     command += [str(ROOT / "firmware" / "manifest.py")]
     environment = {"MICROPY_MPYCROSS": str(build.OUT / "mpy-cross"), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)

@@ -38,6 +38,7 @@ OPTIONS = (
     "MICROPY_PY_FFI=0",
     "CFLAGS_EXTRA=-DMICROPY_PY_CRYPTOLIB_CTR=1",
 )
+SUBMODULES = ("mbedtls/Makefile", "micropython-lib/README.md")
 CROSS = {"unix": "", "arm": "arm-linux-gnueabihf-"}
 NEEDS = {"unix": ("gcc", "make"), "arm": ("gcc", "make", "arm-linux-gnueabihf-gcc", "qemu-arm-static")}
 
@@ -49,6 +50,8 @@ def source_tree() -> Path:
         tree = Path(own).expanduser().resolve()
         if not (tree / "ports" / "unix" / "Makefile").is_file():
             sys.exit(f"MPY_DIR={own} is not a MicroPython checkout (no ports/unix/Makefile)")
+        if not all((tree / "lib" / part).is_file() for part in SUBMODULES):
+            sys.exit(f"MPY_DIR={own} lacks submodules; get them with: make -C {tree}/ports/unix submodules")
         return tree
     tree = OUT / "source"
     stamp = tree / ".unpacked"
@@ -66,14 +69,20 @@ def make(folder: Path, log: Path, *variables: str) -> None:
     """Run make in `folder`, its output in `log`; exits with the log's end when it fails."""
     command = ["make", "-C", str(folder), f"-j{os.cpu_count() or 1}", *variables]
     with log.open("w") as output:
-        done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT)
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # leave a user's own tree as it is
+        done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
     if done.returncode:
         sys.exit("\n".join([*log.read_text().splitlines()[-30:], f"failed; the whole log is {log}"]))
 
 
+def build_dir(tree: Path, what: str) -> Path:
+    """Folder of object files; one per source tree, so that changing MPY_DIR mixes nothing."""
+    return OUT / f"build-{what}-{hashlib.sha256(str(tree).encode()).hexdigest()[:8]}"
+
+
 def build_mpy_cross(tree: Path) -> Path:
     """Path of the compiler that matches `tree`."""
-    build = OUT / "build-mpy-cross"
+    build = build_dir(tree, "mpy-cross")
     make(tree / "mpy-cross", OUT / "mpy-cross.log", f"BUILD={build}")
     return build / "mpy-cross"
 
@@ -81,7 +90,7 @@ def build_mpy_cross(tree: Path) -> Path:
 def build_unix(tree: Path, variant: str) -> Path:
     """Build the unix port for the host (`unix`) or 32-bit ARM (`arm`); path of the program."""
     mpy_cross = build_mpy_cross(tree)
-    build = OUT / f"build-{variant}"
+    build = build_dir(tree, variant)
     variables = [*OPTIONS, f"BUILD={build}", f"FROZEN_MANIFEST={tree}/extmod/asyncio/manifest.py"]
     variables += [f"MICROPY_MPYCROSS={mpy_cross}", f"CROSS_COMPILE={CROSS[variant]}"]
     make(tree / "ports" / "unix", OUT / f"{variant}.log", *variables)
@@ -110,7 +119,7 @@ def ensure(variant: str) -> Path:
         print(f"building MicroPython ({variant}) from {tree}, about half a minute", flush=True)
         built = build_unix(tree, variant)
         link(program, built)
-        link(OUT / "mpy-cross", OUT / "build-mpy-cross" / "mpy-cross")
+        link(OUT / "mpy-cross", build_dir(tree, "mpy-cross") / "mpy-cross")
         stamp.write_text(want)
     return program
 
