@@ -2,6 +2,7 @@
 """Shapes that meet at the medium: who calls what, with what, and who owns it."""
 
 from typing import Protocol
+
 from base.counters import Counters
 
 class Medium(Protocol):

@@ -5,8 +5,9 @@ Sources: sfsk.md 1.2 (slot = 360 bits), 1.3 (N = ceil((n + 10) / 36) sub-frames)
 (a frame is repeated IC times), 1.5. Law: no time-out is a constant; all come from here.
 """
 
-from base.errors import LocalError
 from micropython import const
+
+from base.errors import LocalError
 
 _SLOT_BITS = const(360)
 _MAC_OVERHEAD = const(10)  # NS 2, credits 1, addresses 3, pad length 1, FCS 3

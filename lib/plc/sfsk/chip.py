@@ -5,8 +5,9 @@ Sources: AMIS-49587 datasheet and ST's UM0934 as distilled in sfsk.md 4. Law: th
 never asks which chip it talks to; a difference between chips is a value in a row here.
 """
 
-from base.errors import LocalError
 from micropython import const
+
+from base.errors import LocalError
 
 # Status octets (sfsk.md 4.5). "Not" bits are 1 while it is *not* so.
 D1_BUSY = const(0x01)

@@ -6,8 +6,9 @@ written; parsers work in place, check every bound and raise RemoteError. System 
 6 or 8 octets by setting; a DiscoverReport tells its own size, and a wrong one is an error.
 """
 
-from base.errors import RemoteError
 from micropython import const
+
+from base.errors import RemoteError
 
 PING_REQ = const(0x19)
 PING_RSP = const(0x1A)

@@ -30,7 +30,7 @@ class CiasePort:
         self._broadcast = settings["broadcast_mac"]
         self._sa = settings["initiator_mac"]
         self._saps = settings["sap_ciase"] << 8 | settings["sap_initiator"]
-        self._msb_first = settings["mac_msb_first"]
+        self._msb_first = bool(settings["mac_msb_first"])
         self._widen = settings["uart_widen"]
         self._baud = settings["uart_baud"]
 

@@ -6,6 +6,7 @@ the interface and at most one awaits its confirm. The owner hears exactly one re
 """
 
 from micropython import const
+
 from plc.sfsk import local_frame as lf
 
 TYPE_CHECKING = False

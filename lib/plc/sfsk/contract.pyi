@@ -2,6 +2,7 @@
 """Shapes inside the S-FSK segment: who owns a link, a command, a line; who hears the modem."""
 
 from typing import Protocol
+
 from plc.sfsk.command import Command
 
 class LinkOwner(Protocol):

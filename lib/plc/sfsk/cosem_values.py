@@ -32,7 +32,7 @@ class CosemValues:
         row = _VALUES.get(class_id << 8 | attribute)
         if row is None:
             return 0
-        return row(self, field, item)  # type: ignore[no-any-return,operator]
+        return row(self, field, item)
 
     def count(self, class_id: int, attribute: int) -> int:
         """Entries of an array."""

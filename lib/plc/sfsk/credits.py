@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from plc.sfsk.settings import Settings
 
 _WINDOW = const(8)
+_IS_LEARNED = const(0x80)  # heard since start; below it: replies in the window << 3 | deepest
 _MAX_MISSES = const(255)
 
 
@@ -25,13 +26,13 @@ class Credits:
         self._max = settings["max_credit"]
         self._margin = settings["credit_margin"]
         self._restored = min(settings["restored_credit"], self._max)
-        self._seen = bytearray(nodes.capacity)  # replies in the window << 3 | deepest of them
+        self._seen = bytearray(nodes.capacity)  # _IS_LEARNED, replies, deepest
         self._missed = bytearray(nodes.capacity)
 
     def of(self, row: int) -> int:
         """Credit for the next frame to `row`; generous while it has not been heard yet."""
         credit = self._nodes.credit(row)
-        if not self._nodes.last_heard_s(row):
+        if not self._seen[row]:
             credit = max(credit, self._restored)
         return min(credit, self._max)
 
@@ -42,12 +43,12 @@ class Credits:
     def learn(self, row: int, repetitions: int) -> None:
         """First sign of a node (report, first reply since start): believe it as it is."""
         self._missed[row] = 0
-        self._seen[row] = 0
+        self._seen[row] = _IS_LEARNED
         self._nodes.set_credit(row, self._bounded(repetitions + self._margin))
 
     def observe(self, row: int, repetitions: int) -> None:
-        """A frame of the node was heard after `repetitions` (0..7). Call before Nodes.heard."""
-        if not self._nodes.last_heard_s(row):
+        """A frame of the node was heard after `repetitions` (0..7)."""
+        if not self._seen[row]:
             return self.learn(row, repetitions)
         credit = self._nodes.credit(row)
         need = self._bounded(repetitions + self._margin)
@@ -58,19 +59,19 @@ class Credits:
         self._missed[row] = 0
         seen = self._seen[row]
         deepest = max(seen & 7, repetitions)
-        count = (seen >> 3) + 1
+        count = (seen >> 3 & 0xF) + 1
         if count >= _WINDOW:
             if credit > self._bounded(deepest + self._margin):
                 self._nodes.set_credit(row, credit - 1)
             count = deepest = 0
-        self._seen[row] = count << 3 | deepest
+        self._seen[row] = _IS_LEARNED | count << 3 | deepest
         return None
 
     def missed(self, row: int) -> None:
         """No reply came: ask for more repetitions next time."""
         misses = min(self._missed[row] + 1, _MAX_MISSES)
         self._missed[row] = misses
-        self._seen[row] = 0
+        self._seen[row] &= _IS_LEARNED
         step = misses if misses < 3 else self._max
         self._nodes.set_credit(row, self._bounded(self._nodes.credit(row) + step))
 

@@ -8,6 +8,7 @@ are UNCONFIRMED there and therefore settings. Once set, only a reset changes it.
 import struct
 
 from micropython import const
+
 from plc.sfsk.chip import CONFIG_LEN
 
 TYPE_CHECKING = False

@@ -8,10 +8,11 @@ credit level looks further out; then rounds come once a period, at one level aft
 While head-ends use the line, windows stay short.
 """
 
+from micropython import const
+
 from base import events
 from base.log import DEBUG
 from base.ticks import ticks_add, ticks_diff
-from micropython import const
 from plc.medium import DONE_LINK_DOWN, DONE_NOT_SENT
 from plc.sfsk import ciase, counts
 from plc.sfsk.ciase_port import APDU_OFF
@@ -47,6 +48,7 @@ class Discovery:
         self._levels = _levels(settings["discover.report_credit"], settings["max_credit"])
         self._level = 0
         self._population = Population()
+        self._is_informed = False
         self._due = 0
         self._slots = 0
         self._aimed_at = 0
@@ -82,7 +84,9 @@ class Discovery:
     def begin(self, now: int, is_busy: bool) -> None:
         """Send a DiscoverRequest and hold the line for the reports."""
         most = self._slots_min if is_busy else self._slots_max
-        self._aimed_at = self._population.target(self._slots_min)
+        # The first round at a level is short: most networks are small, most levels empty.
+        self._aimed_at = self._population.target(self._slots_min) if self._is_informed else self._slots_min
+        self._is_informed = True
         probability = max(1, min(self._probability, 100 * most // self._aimed_at))
         self._slots = max((self._aimed_at * probability + 50) // 100, 1)
         self._reports = 0
@@ -90,9 +94,7 @@ class Discovery:
         self._counters.inc(counts.DISCOVER_ROUNDS)
         self.rounds += 1
         self.slots_used += self._slots * (self.credit + 1)
-        length = ciase.put_discover(
-            self._port.mv, APDU_OFF, probability, self._slots, self.credit, self._ic_equal
-        )
+        length = ciase.put_discover(self._port.mv, APDU_OFF, probability, self._slots, self.credit, self._ic_equal)
         window_ms = self._port.reports_ms(self._slots, self.credit)
         self._port.send(now, self, length, self._broadcast, self.credit, window_ms)
         self._shared.record(DEBUG, events.DISCOVERY_ROUND, probability, self._slots)
@@ -124,6 +126,7 @@ class Discovery:
     def _next_level(self, now: int) -> None:
         """Nobody is left here: look further out; after the farthest, once a period."""
         self._barren = 0
+        self._is_informed = False
         self._level += 1
         self._population.expect_few()
         if self._level < len(self._levels) and self.is_burst:

@@ -9,8 +9,9 @@ before a database round trip shows the chip's output to be drained, and for the 
 positive confirm earlier than its first transmission takes is counted as the late one.
 """
 
-from base.ticks import ticks_add, ticks_diff
 from micropython import const
+
+from base.ticks import ticks_add, ticks_diff
 from plc.sfsk import chip as chips
 from plc.sfsk import command as cmds
 from plc.sfsk import counts, host_link

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The modem's pulse: a status poll when nothing else asked lately, a database read now and then.
+"""The modem's pulse: a database read when nothing else asked the chip lately.
 
-A poll passes while a transmit confirm is awaited, so death shows within a second even
-during a long frame. The reads keep the values of COSEM classes 50 and 53 fresh and prove
-that commands, not only polls, are answered; two missing answers in a row mean a hung chip.
+The status message in front of every command shows resets and lost synchronisation; the reads
+keep the values of COSEM classes 50 and 53 fresh and prove that commands are answered: two
+missing answers in a row mean a hung chip. While a transmit confirm is awaited, a bare status
+poll passes instead, so that death shows within a second even during a long frame.
 """
 
 import struct
 from array import array
 
-from base.ticks import ticks_add, ticks_diff
 from micropython import const
+
+from base.ticks import ticks_add, ticks_diff
 from plc.sfsk import chip as chips
 from plc.sfsk import command as cmds
 from plc.sfsk.command import Command
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from plc.sfsk.modem import Modem
     from plc.sfsk.settings import Settings
 
-_READ_EVERY = const(10)  # beats between database reads
 _MISSES = const(2)
 _ANSWER_MS = const(500)  # the datasheet pages read give no limit for a DB confirm
 _HEAD = const(3)
@@ -37,7 +38,7 @@ MAC_CORRECTED = const(4)
 MAC_FI_NOK = const(5)
 
 # What is read in turn: (ident, octets of argument).
-_READS = ((chips.DB_COUNTERS, 1), (chips.DB_MIN_DELTA_CREDIT, 0))
+_READS = ((chips.DB_VERSION, 0),) * 8 + ((chips.DB_COUNTERS, 1), (chips.DB_MIN_DELTA_CREDIT, 0))
 
 
 class Heartbeat:
@@ -56,7 +57,6 @@ class Heartbeat:
         self._due = 0
         self._alive_at = 0
         self._alive_ms = settings["alive_s"] * 1000
-        self._beat = 0
         self._turn = 0
         self._missed = 0
         self._is_reading = False
@@ -64,7 +64,7 @@ class Heartbeat:
     def restart(self, now: int) -> None:
         """The modem has come up."""
         self._due = ticks_add(now, self._period_ms)
-        self._beat = _READ_EVERY - 1
+        self._turn = len(_READS) - 2
         self._missed = 0
 
     def on_status(self, now: int) -> None:
@@ -85,7 +85,7 @@ class Heartbeat:
         self._due = now
 
     def on_deadline(self, now: int) -> None:
-        """Poll when due; read every tenth beat, or when the dispatcher needs a fence."""
+        """Beat when due, or when the dispatcher needs a fence."""
         if not self._modem.is_up:
             return
         desk = self._modem.desk
@@ -94,11 +94,10 @@ class Heartbeat:
         if ticks_diff(now, self._due) < 0:
             return
         self._due = ticks_add(now, self._period_ms)
-        self._beat += 1
-        self._modem.submit(now, self._poll)
-        if self._beat >= _READ_EVERY:
-            self._beat = 0
+        if desk.awaiting is None:
             self._submit_read(now)
+        else:
+            self._modem.submit(now, self._poll)
 
     def next_deadline(self) -> "int | None":
         """Tick of the next beat; None while the modem is down."""

@@ -7,8 +7,9 @@ times. Modem to host: any time; answered ACK or NAK inside `feed`, before anythi
 looks at the frame, because the chip takes 40 ms of silence for an ACK and forgets it.
 """
 
-from base.ticks import earliest, ticks_add, ticks_diff
 from micropython import const
+
+from base.ticks import earliest, ticks_add, ticks_diff
 from plc.sfsk import counts
 from plc.sfsk import local_frame as lf
 
@@ -76,6 +77,8 @@ class HostLink:
         self._why = FAIL_NO_STATUS
         self._due = 0
         self._last_octet = 0
+        self._is_unused = False  # the last status message was followed by no frame
+        self._unused_until = 0
 
     def uart_ms(self, octets: int) -> int:
         """Milliseconds `octets` characters take on the UART, rounded up."""
@@ -197,22 +200,27 @@ class HostLink:
 
     def _judge(self, now: int) -> None:
         if self._command is None:
+            self._leave_unused(now)
             return self._taken(now)
         verdict = self._owner.judge(now, self.was_sent)
         if verdict == GO:
             self._write(now)
         elif verdict == WAIT:
             self._counters.inc(counts.BUSY_WAIT)
+            self._leave_unused(now)
             self._pause(now, self.busy_ms)
         elif verdict == TAKEN:
             self._taken(now)
         else:
+            self._leave_unused(now)
             self.cancel()
         return None
 
     def _no_status(self, now: int) -> None:
         if self._is_partial():
             return self._rearm(now)
+        if self._is_unused and ticks_diff(now, self._unused_until) < 0:
+            return self._pause(now, ticks_diff(self._unused_until, now))
         self._counters.inc(counts.POLL_SILENT)
         return self._retry(now, FAIL_NO_STATUS)
 
@@ -249,6 +257,13 @@ class HostLink:
     def _arm(self, now: int, limit_ms: int) -> None:
         self._due = ticks_add(now, limit_ms * self._widen + self.uart_ms(self._chip.status_len) + _SLACK_MS)
 
+    def _leave_unused(self, now: int) -> None:
+        # NOTE: a chip still waiting for STX (tSR) may not answer T_REQ again before that is over;
+        # taking its silence for death would end in a reset after every poll.
+        limit_ms = self._chip.send_ms * self._widen + _SLACK_MS
+        self._is_unused = True
+        self._unused_until = ticks_add(now, limit_ms)
+
     def _pause(self, now: int, pause_ms: int) -> None:
         self._port.t_req(False)
         self.state = PAUSE
@@ -271,6 +286,7 @@ class HostLink:
         self._port.t_req(False)  # released as soon as STX is out
         self._port.write(command[first + 1 : first + self._len])
         self.was_sent = True
+        self._is_unused = False
         self.state = AWAIT_ACK
         self._arm(ticks_add(now, self.uart_ms(self._len)), self._chip.ack_ms)
 

@@ -7,9 +7,10 @@ nodes. Law: one transaction at a time, after data, unless something is urgent; a
 own traffic never takes two turns in a row while data waits (`segment` sees to that).
 """
 
+from micropython import const
+
 from base.errors import RemoteError
 from base.ticks import earliest, ticks_diff
-from micropython import const
 from plc.medium import NODE_LOST
 from plc.sfsk import ciase, counts
 from plc.sfsk.ciase_port import CiasePort

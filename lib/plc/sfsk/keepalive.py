@@ -8,8 +8,9 @@ beyond 1/8 T of that the ping is urgent. Lost rows are tried again by a second w
 use a small share of the line only.
 """
 
-from base.ticks import earliest, ticks_add, ticks_diff
 from micropython import const
+
+from base.ticks import earliest, ticks_add, ticks_diff
 from plc.medium import NODE_ASSIGNED, NODE_LOST, NODE_ONLINE
 from plc.sfsk.walk import Walk
 

@@ -7,8 +7,9 @@ ends exactly once, with an outcome that is never better than what is known: NOT_
 when the chip certainly did not send it.
 """
 
-from base.ticks import ticks_add, ticks_diff
 from micropython import const
+
+from base.ticks import ticks_add, ticks_diff
 from plc.medium import DONE_LINK_DOWN, DONE_NO_REPLY, DONE_NOT_SENT, DONE_REPLIED, DONE_SENT
 from plc.sfsk import airtime, counts, llc
 from plc.sfsk import chip as chips

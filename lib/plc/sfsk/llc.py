@@ -6,8 +6,9 @@ Sources: sfsk.md 4.6.1 (MAC_Frame of commands 50/51/53), 2.1 (IEC 61334-4-32 DL_
 written into the headroom; nothing is copied. What does not parse is a RemoteError.
 """
 
-from base.errors import RemoteError
 from micropython import const
+
+from base.errors import RemoteError
 from plc.sfsk import airtime
 
 DL_DATA = const(0x90)

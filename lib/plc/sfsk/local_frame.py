@@ -66,9 +66,7 @@ def encode_into(mv: "memoryview | bytearray", start: int, command: int, data_len
     return data_len + HEAD_LEN + SUM_LEN
 
 
-def deframe(
-    state: bytearray, frame: memoryview, status_len: int, src: "memoryview | bytes", off: int, end: int
-) -> int:
+def deframe(state: bytearray, frame: memoryview, status_len: int, src: "memoryview | bytes", off: int, end: int) -> int:
     """Consume src[off:end] up to and including the first event; return the next offset.
 
     `state` is STATE_LEN octets, zero at first; `frame` at least MAX_FRAME octets, holding

@@ -7,8 +7,9 @@ the chip sends is acknowledged first and believed second; going down fails pendi
 exactly once and never waits.
 """
 
-from base.ticks import earliest, ticks_diff
 from micropython import const
+
+from base.ticks import earliest, ticks_diff
 from plc.sfsk import chip as chips
 from plc.sfsk import command as cmds
 from plc.sfsk import counts, host_link
@@ -19,6 +20,8 @@ from plc.sfsk.recovery import Recovery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from base.counters import Counters
     from base.log import Log
     from plc.contract import ModemPort
@@ -201,9 +204,9 @@ class Modem:
 
     # --- frames by code ---
 
-    def _frame_table(self) -> "dict[int, object]":
+    def _frame_table(self) -> "dict[int, Callable[[Modem, int, memoryview, int], None]]":
         chip = self.chip
-        table: "dict[int, object]" = {
+        table: "dict[int, Callable[[Modem, int, memoryview, int], None]]" = {
             chip.ma_ind: Modem._ma_ind,
             chip.ma_bad_crc: Modem._ma_bad_crc,
             chip.synchro_ind: Modem._synchro_ind,

@@ -6,8 +6,9 @@ application has told the time the window counts as open: a gateway without a clo
 silent would never get one.
 """
 
-from base.ticks import ticks_diff
 from micropython import const
+
+from base.ticks import ticks_diff
 from plc.sfsk.settings import minute_of_day
 
 TYPE_CHECKING = False

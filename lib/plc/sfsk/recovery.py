@@ -2,15 +2,16 @@
 """From any state of the chip to an operating master, and back there after each fault.
 
 Source: sfsk.md 4.7 (boot sequence), 3.9. A table of steps: ask - soft reset - reset line -
-power, each followed by a check; then configuration with read-back compare, version, synch-
-ronisation. The ladder climbs one rung per failure; above it is FAILED, which rests and
+power, each followed by a check; then configuration with read-back compare, then waiting for
+synchronisation. The ladder climbs one rung per failure; above it is FAILED, which rests and
 tries again, ever more slowly, for ever. Stable operation puts the ladder back down.
 """
+
+from micropython import const
 
 from base import events
 from base.log import ERROR, NOTICE, WARNING
 from base.ticks import ticks_add, ticks_diff
-from micropython import const
 from plc.sfsk import chip as chips
 from plc.sfsk import command as cmds
 from plc.sfsk import counts, data_config
@@ -34,10 +35,9 @@ POWER = const(5)
 POWER_BOOT = const(6)
 CHECK = const(7)
 CONFIG = const(8)
-VERSION = const(9)
-SYNC = const(10)
-UP = const(11)
-FAILED = const(12)
+SYNC = const(9)
+UP = const(10)
+FAILED = const(11)
 
 _LADDER = (SOFT, LINE, POWER, FAILED)
 _RUNG_COUNTS = (counts.RESET_SOFT, counts.RESET_LINE, counts.RESET_POWER, counts.MODEM_FAILED)
@@ -206,17 +206,13 @@ class Recovery:
             self._counters.inc(counts.CONFIG_MISMATCH)
             self._record(ERROR, events.MODEM_CONFIG_MISMATCH, bad_at)
             return self._climb(now)
-        return self._enter(now, VERSION)
-
-    def _version_done(self, now: int, result: int, mv: memoryview, off: int, n: int) -> None:
-        if result == cmds.CMD_SILENT:
-            return self._climb(now)
-        if result == cmds.CMD_OK and n >= 3:
-            self.version = mv[off + 2]
         return self._start_sync(now)
 
     def _sync_polled(self, now: int, result: int, mv: memoryview, off: int, n: int) -> None:
-        if result != cmds.CMD_OK:
+        """The read's answer matters little; the status message in front of it is what is wanted."""
+        if result == cmds.CMD_OK and n >= 3:
+            self.version = mv[off + 2]
+        if result == cmds.CMD_SILENT:
             self._climb(now)
         elif self._modem.d1 & chips.D1_NOT_SET:
             self._counters.inc(counts.MODEM_SPONTANEOUS_RESET)
@@ -292,8 +288,7 @@ _STEPS = (
     (_R._power_on, _R._stray, _R._to_check),  # POWER_BOOT
     (_R._poll, _R._checked, _R._poll),  # CHECK
     (_R._write_config, _R._config_done, _R._nothing),  # CONFIG
-    (_R._read_version, _R._version_done, _R._nothing),  # VERSION
-    (_R._poll, _R._sync_polled, _R._poll),  # SYNC
+    (_R._read_version, _R._sync_polled, _R._read_version),  # SYNC
     (_R._go_up, _R._stray, _R._calm),  # UP
     (_R._rest, _R._stray, _R._to_line),  # FAILED
 )

@@ -6,9 +6,10 @@ hears of it; a known title always gets its own row back. There is no confirmatio
 line, so each is then verified by a ping.
 """
 
+from micropython import const
+
 from base import events
 from base.log import WARNING
-from micropython import const
 from plc.sfsk import ciase, counts
 from plc.sfsk.ciase_port import APDU_OFF
 

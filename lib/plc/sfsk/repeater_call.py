@@ -8,9 +8,10 @@ the call takes. Off unless configured.
 
 import struct
 
+from micropython import const
+
 from base import events
 from base.log import NOTICE
-from micropython import const
 from plc.medium import DONE_SENT
 from plc.sfsk import ciase, counts
 from plc.sfsk import command as cmds
@@ -64,9 +65,7 @@ class RepeaterCall:
         self._due_s = now_s + self._period_s
         self._max_mac = self._nodes.addr(self._nodes.end() - 1)
         self._shared.counters.inc(counts.REPEATER_CALLS)
-        length = ciase.put_repeater_call(
-            self._port.mv, APDU_OFF, self._max_mac, self._new_slots, self._last_octet
-        )
+        length = ciase.put_repeater_call(self._port.mv, APDU_OFF, self._max_mac, self._new_slots, self._last_octet)
         self._port.send(now, self, length, self._broadcast, self._credit, _NO_REPLY_COMES)
         slots = ciase.repeater_call_slots(self._max_mac, self._new_slots)
         self._shared.record(NOTICE, events.REPEATER_CALL, slots)

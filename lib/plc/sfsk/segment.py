@@ -7,10 +7,11 @@ every accepted submit ends with exactly one on_done; uplink APDUs of any node go
 time; nothing here waits, allocates per octet or knows what an APDU means.
 """
 
+from micropython import const
+
 from base.counters import Counters
 from base.errors import LocalError, RemoteError
 from base.ticks import earliest, ticks_add, ticks_diff
-from micropython import const
 from plc.medium import (
     BROADCAST,
     DONE_NO_REPLY,
@@ -58,6 +59,7 @@ class Segment:
         self.counters = Counters(counts.NAMES)
         self.settings = settings
         self.max_apdu = settings.max_msdu - llc.LLC_LEN
+        self._msb_first = bool(settings["mac_msb_first"])
         self._nodes = nodes
         self._sink = sink
         self._air = Airtime(settings["baud"], settings["time_scale"])
@@ -70,7 +72,7 @@ class Segment:
         self.initiator = Initiator(self.modem, self.line, nodes, sink, settings, self._shared)
         self.window = OperatingWindow(settings)
         self.cosem = CosemValues(self.modem, self.initiator.reports, settings, self.counters)
-        self._ind = Indication(settings["mac_msb_first"])
+        self._ind = Indication(self._msb_first)
         self._node = _NOBODY
         self._client_sap = 0
         self._credit = 0
@@ -116,9 +118,7 @@ class Segment:
         self._credit = self.settings["initial_credit"] if node == BROADCAST else self._credits.of(node)
         da = self.settings["broadcast_mac"] if node == BROADCAST else self._nodes.addr(node)
         addresses = self.settings["initiator_mac"] << 12 | da
-        llc.put_header(
-            buf, off, self._credit, addresses, server_sap << 8 | client_sap, self.settings["mac_msb_first"]
-        )
+        llc.put_header(buf, off, self._credit, addresses, server_sap << 8 | client_sap, self._msb_first)
         if node == BROADCAST:
             self.counters.inc(counts.TX_BROADCAST)
         window_ms = self._think.window_ms(node, self._credit) if expects_reply else _NO_REPLY_COMES

@@ -6,8 +6,9 @@ Source: sfsk.md 1.5. Think time = indication - end of our repetitions - airtime 
 falling slowly. Until it is known, and after a silence, the configured `think_ms` holds.
 """
 
-from base.ticks import ticks_diff
 from micropython import const
+
+from base.ticks import ticks_diff
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

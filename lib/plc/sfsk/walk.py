@@ -5,8 +5,9 @@ Own policy: work that is due for many rows at once (1,200 nodes registered in on
 spread by the pace of the walk, not bunched by their ages.
 """
 
-from base.ticks import ticks_add, ticks_diff
 from micropython import const
+
+from base.ticks import ticks_add, ticks_diff
 
 _STEP_MS = const(1000)  # not more often than this
 

@@ -9,10 +9,11 @@ a lost or newly re-registered one -> NODE_BACK.
 
 from array import array
 
+from micropython import const
+
 from base import events
 from base.log import NOTICE, WARNING
 from base.ticks import ticks_add, ticks_diff
-from micropython import const
 from plc.medium import (
     DONE_LINK_DOWN,
     DONE_NOT_SENT,
