@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Registration table: identity by arithmetic, SAP permanence, quarantine, live values."""
 
-from base.errors import LocalError
 from fakes import RamStore, make_table, raises, title
+
+from base.errors import LocalError
 from gateway.sap import row_of, sap_of
 from plc.medium import (
     NODE_ASSIGNED,

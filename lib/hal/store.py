@@ -93,7 +93,7 @@ class FileStore:
         try:
             return open(self._path(name), "rb")  # type: ignore[no-any-return]
         except OSError as error:
-            if error.errno != ENOENT:  # NOTE: taken for "no file", the journal would be begun anew
+            if ENOENT not in error.args:  # NOTE: taken for "no file", the journal would be begun anew
                 raise
             return None
 
