@@ -82,7 +82,7 @@ class FileSystem:
         """`path` resolved; OSError(ENOENT) when there is nothing."""
         name = self.resolve(path)
         if not self.store.exists(name):
-            raise OSError(errno.ENOENT)
+            raise OSError(errno.ENOENT, "")
         return name
 
     def remove(self, path: str) -> None:
@@ -99,14 +99,14 @@ class FileSystem:
         """Make the directory `path`."""
         name = self.resolve(path)
         if self.store.exists(name):
-            raise OSError(errno.EEXIST)
+            raise OSError(errno.EEXIST, "")
         self._whole_step("mkdir", name, lambda: self.store.mkdir(name))
 
     def rmdir(self, path: str) -> None:
         """Remove the empty directory `path`."""
         name = self.need(path)
         if self.store.names(name):
-            raise OSError(errno.EACCES)
+            raise OSError(errno.EACCES, "")
         self._whole_step("rmdir", name, lambda: self.store.rmdir(name))
 
     def _whole_step(self, kind: str, name: str, act: Callable[[], None]) -> None:

@@ -26,7 +26,7 @@ def _modem() -> Any:
     """The open serial line of the modem; OSError(ENODEV) when the board has none."""
     if device.modem is None:
         if not device.modem_url:
-            raise OSError(19)
+            raise OSError(19, "")
         device.modem = serial.serial_for_url(device.modem_url, timeout=0)
     return device.modem
 

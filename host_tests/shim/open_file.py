@@ -23,7 +23,7 @@ class File:
         self._fs, self._name, self._boot = fs, name, fs.boot
         kind = mode.replace("b", "").replace("+", "")
         if kind not in ("r", "w", "a") or fs.store.is_dir(name):
-            raise OSError(errno.EINVAL if kind not in ("r", "w", "a") else errno.EISDIR)
+            raise OSError(errno.EINVAL if kind not in ("r", "w", "a") else errno.EISDIR, "")
         if kind == "r":
             fs.need(name)
         self._can_write = kind != "r" or "+" in mode
@@ -38,7 +38,7 @@ class File:
         if self._boot != self._fs.boot or self._fs.is_dead:
             raise PowerCut("the power was cut while this file was open")
         if not self._is_open:
-            raise OSError(errno.EINVAL)
+            raise OSError(errno.EINVAL, "")
 
     def _units(self) -> int:
         return sum(len(chunk) or 1 for _, chunk in self._pending)
@@ -57,7 +57,7 @@ class File:
         """Write `buf` at the position; pending until flush."""
         self._check()
         if not self._can_write:
-            raise OSError(errno.EBADF)
+            raise OSError(errno.EBADF, "")
         chunk = bytes(buf)
         if not chunk:
             return 0

@@ -69,7 +69,7 @@ class Poll:
     def modify(self, stream: Any, eventmask: int) -> None:
         """Watch for other events; OSError(ENOENT) when not registered."""
         if stream.fileno() not in self._objects:
-            raise OSError(errno.ENOENT)
+            raise OSError(errno.ENOENT, "")
         self._poll.modify(stream.fileno(), eventmask)
 
     def unregister(self, stream: Any) -> None:

@@ -201,7 +201,7 @@ async def open_connection(host: str, port: int) -> tuple[Stream, Stream]:
     code = sock._sock.getsockopt(host_socket.SOL_SOCKET, host_socket.SO_ERROR)
     if code:
         sock.close()
-        raise OSError(code)
+        raise OSError(code, "")
     stream = Stream(sock, {"peername": (host, port)})
     return stream, stream
 
