@@ -30,6 +30,7 @@ from gateway.registration import Table
 from gateway.router import Router
 from hal import clock
 from hal.leaf import leaf
+from hal.net import no_delay
 from plc.sfsk.segment import Segment
 
 VERSION = b"0.1.0"
@@ -77,10 +78,16 @@ upkeep.timed = (listener, forwarder.device)
 upkeep.medium = segment
 
 
+async def accept(reader, writer):
+    """One head-end connects."""
+    no_delay(writer)
+    await listener.serve(reader, writer)
+
+
 async def serve_wan(duty):
     """The DLMS listener, for as long as the network is there."""
     await leaf.network_up()
-    server = await asyncio.start_server(listener.serve, config.text("wan.address"), config.number("wan.port"))
+    server = await asyncio.start_server(accept, config.text("wan.address"), config.number("wan.port"))
     log_start(log, table, console)
     configuration.keep_good(store, config)
     await server.wait_closed()

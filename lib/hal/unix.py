@@ -13,6 +13,7 @@ import sys
 
 from micropython import const
 
+from hal.net import no_delay
 from hal.store import FileStore
 
 CONSOLE_IS_STDOUT = True
@@ -34,6 +35,7 @@ class TcpModemPort:
     def __init__(self, host: str, port: int) -> None:
         self._socket = socket.socket()
         self._socket.connect(socket.getaddrinfo(host, port)[0][-1])
+        no_delay(self._socket)
         self._socket.setblocking(False)
         self._stream = asyncio.StreamReader(self._socket)
         self._out = bytearray(_MAX_WRITE)
