@@ -21,11 +21,11 @@ test: lint pytest test-micropython test-freeze
 
 lint: setup
 	$(PY) -m ruff check .
-	$(PY) -m mypy --config-file host_tests/mypy-firmware.ini lib $(wildcard boot.py main.py)
+	$(PY) -m mypy --config-file host_tests/mypy-firmware.ini lib boot.py main.py
 	$(PY) -m mypy
 	$(PY) -m codespell_lib
 	$(PY) tools/check_layers.py
-	$(PY) -m host_tests.shim.dialect
+	$(PY) tools/check_dialect.py
 
 pytest: setup micropython
 	$(PY) -m pytest -q -x -n 2

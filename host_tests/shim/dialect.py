@@ -2,18 +2,13 @@
 """What CPython 3.11 accepts in a source file and MicroPython 1.25 does not: refused by AST.
 
 Syntax errors proper are found by mpy-cross too (`make test` compiles all of lib/); this check
-also finds what compiles there and fails at run time. `python -m host_tests.shim.dialect`
-checks lib/, boot.py and main.py.
+also finds what compiles there and fails at run time. Applied to every module the shim loads.
 """
 
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[2]
 
 # Methods that CPython's str, bytes, bytearray, memoryview, int have and MicroPython's lack: the
 # difference of dir() on both interpreters, without words that classes of ours may well use.
@@ -95,17 +90,3 @@ def check(source: bytes | str, path: str) -> None:
     """Raise DialectError for the first finding in `source`."""
     for finding in find(source, path):
         raise DialectError(finding)
-
-
-def main() -> int:
-    """Check every file that goes on the device; 1 when something was found."""
-    paths = [*sorted((ROOT / "lib").rglob("*.py")), *(ROOT / name for name in ("boot.py", "main.py"))]
-    files = [path for path in paths if path.exists()]
-    findings = [line for path in files for line in find(path.read_bytes(), str(path.relative_to(ROOT)))]
-    for line in findings:
-        print(line)
-    return 1 if findings else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
