@@ -11,6 +11,7 @@ import struct
 from app.forwarder import Forwarder
 from app.replies import HEADROOM
 from base.slab import Slab
+from base.ticks import ticks_add
 from gateway.journal import Journal
 from gateway.registration import Table
 from gateway.router import Router
@@ -18,7 +19,7 @@ from gateway.rules import Rules
 from plc.medium import DONE_NO_REPLY, DONE_REPLIED, DONE_SENT, NODE_ONLINE, UPLINK_LAST
 
 VECTORS = __file__.replace("\\", "/").rsplit("/", 2)[0] + "/vectors/dlms_sessions.json"
-ALMOST_WRAPPED = (1 << 30) - 5000  # ticks: every scenario crosses the wrap
+ALMOST_WRAPPED = ticks_add(0, -5000)  # every scenario crosses the wrap of the ticks, wherever it is
 
 
 class RamStore:
@@ -184,7 +185,7 @@ class Rig:
 
     def pass_ms(self, ms):
         """Time passes; deadlines are met at its end."""
-        self.now = (self.now + ms) & 0x3FFFFFFF
+        self.now = ticks_add(self.now, ms)
         self.forwarder.on_deadline(self.now)
 
     def ask(self, session, apdu, sap=0x10, client=16):

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+"""Exchanges and the scheduler: every (state, event) cell, the pool's limits, whose turn it is."""
+
+from fakes import ALMOST_WRAPPED, raises
+
+from base.errors import LocalError
+from base.slab import Slab
+from base.ticks import ticks_add, ticks_diff
+from gateway import exchange as ex
+from gateway.exchange import MAX_PREFIX_LEN, Exchange, Exchanges, next_state
+from gateway.scheduler import Scheduler
+
+_STATES = (ex.FREE, ex.QUEUED, ex.ON_AIR, ex.SENT, ex.REPLIED, ex.GUARD)
+_EVENTS = (ex.SUBMITTED, ex.CONFIRMED, ex.ANSWERED, ex.DONE, ex.NOT_SENT, ex.UNANSWERED, ex.OVER)
+# the life of a request as design/behaviour.md tells it; every other cell is a bug of ours
+_LIFE = {
+    (ex.QUEUED, ex.SUBMITTED): ex.ON_AIR,
+    (ex.QUEUED, ex.OVER): ex.FREE,
+    (ex.ON_AIR, ex.CONFIRMED): ex.SENT,
+    (ex.ON_AIR, ex.DONE): ex.FREE,
+    (ex.ON_AIR, ex.NOT_SENT): ex.QUEUED,
+    (ex.ON_AIR, ex.UNANSWERED): ex.GUARD,
+    (ex.SENT, ex.CONFIRMED): ex.SENT,
+    (ex.SENT, ex.ANSWERED): ex.REPLIED,
+    (ex.SENT, ex.DONE): ex.FREE,
+    (ex.SENT, ex.UNANSWERED): ex.GUARD,
+    (ex.REPLIED, ex.CONFIRMED): ex.REPLIED,
+    (ex.REPLIED, ex.DONE): ex.FREE,
+    (ex.GUARD, ex.OVER): ex.FREE,
+}
+
+
+class _Session:
+    last_turn = 0
+
+
+def _open(pool, node=0, session=None, now=0, client=16):
+    exchange = pool.open(now, session or _Session(), node, 1000)
+    exchange.client_sap = client
+    return exchange
+
+
+def _put_on_air(pool, exchange, now=0):
+    exchange.fire(now, ex.SUBMITTED)
+    exchange.tries += 1
+    exchange.fire(now, ex.CONFIRMED)
+
+
+def _end(pool, exchange, now=0):
+    exchange.fire(now, ex.DONE)
+    pool.close(exchange)
+
+
+def test_every_cell_of_the_state_table():
+    assert sorted(_STATES) == list(range(6)) and sorted(_EVENTS) == list(range(7))
+    for state in _STATES:
+        for event in _EVENTS:
+            if (state, event) in _LIFE:
+                assert next_state(state, event) == _LIFE[(state, event)]
+            else:
+                assert raises(LocalError, next_state, state, event)
+
+
+def test_firing_keeps_the_time_of_the_change():
+    exchange = Exchange()
+    exchange.state = ex.QUEUED
+    assert exchange.fire(77, ex.SUBMITTED) == ex.ON_AIR == exchange.state
+    assert exchange.since == 77
+    assert raises(LocalError, exchange.fire, 78, ex.OVER)
+    assert (exchange.state, exchange.since) == (ex.ON_AIR, 77)
+
+
+def test_the_pool_ends_where_it_says():
+    pool = Exchanges(3, 2)
+    for node in range(3):
+        assert pool.has_room(node)
+        _open(pool, node)
+    assert not pool.has_room(9) and pool.max_open == 3
+    assert raises(LocalError, _open, pool)
+    assert pool.open_cnt == 3
+
+
+def test_a_node_has_so_many_waiting_and_what_is_on_the_air_does_not_count():
+    pool = Exchanges(8, 2)
+    first = _open(pool, 5)
+    _open(pool, 5)
+    assert not pool.has_room(5) and pool.has_room(6)
+    first.fire(0, ex.SUBMITTED)
+    assert pool.has_room(5)
+
+
+def test_a_slot_with_a_buffer_is_not_closed():
+    pool = Exchanges(2, 2)
+    exchange = _open(pool)
+    exchange.buf = 0
+    assert raises(LocalError, pool.close, exchange)
+    exchange.buf = -1
+    pool.close(exchange)
+    assert pool.open_cnt == 0
+
+
+def test_a_slot_is_used_again_only_after_all_the_others():
+    pool = Exchanges(4, 4)
+    used = []
+    for _ in range(8):
+        exchange = _open(pool)
+        used.append(list(pool).index(exchange))
+        exchange.fire(0, ex.OVER)
+        pool.close(exchange)
+    assert used == [0, 1, 2, 3, 0, 1, 2, 3]
+
+
+def test_prefixes_of_every_length_come_back_as_they_came():
+    exchange = Exchange()
+    for length in range(MAX_PREFIX_LEN + 1):
+        prefix = bytes(range(length))
+        exchange.keep_prefix(memoryview(prefix))
+        assert bytes(exchange.kept_prefix()) == prefix
+
+
+def test_an_exchange_that_ended_is_remembered_for_a_while():
+    pool = Exchanges(2, 2)
+    start = ALMOST_WRAPPED
+    exchange = _open(pool, 3, now=start)
+    _put_on_air(pool, exchange, start)
+    _end(pool, exchange, start)
+    assert pool.ended_lately(start, 3, 16, 6000)
+    assert pool.ended_lately(ticks_add(start, 5999), 3, 16, 6000)  # across the wrap
+    assert not pool.ended_lately(ticks_add(start, 6000), 3, 16, 6000)
+    assert not pool.ended_lately(start, 4, 16, 6000)
+    assert not pool.ended_lately(start, 3, 17, 6000)
+    half = 1 << 29
+    for days in (half - 1, half, half + 1, 2 * half - 7000):  # never looks young again
+        assert not pool.ended_lately(ticks_add(start, days), 3, 16, 6000)
+
+
+def test_one_that_was_never_on_the_air_is_not_remembered():
+    pool = Exchanges(2, 2)
+    exchange = _open(pool, 3)
+    exchange.fire(0, ex.OVER)
+    pool.close(exchange)
+    assert not pool.ended_lately(0, 3, 16, 6000)
+
+
+def _fill(slab, exchange, apdu, off=48):
+    exchange.buf = slab.alloc()
+    exchange.off = off
+    exchange.length = len(apdu)
+    exchange.server_sap = 1
+    slab.view(exchange.buf)[off : off + len(apdu)] = apdu
+
+
+def test_an_identical_pending_request_is_noticed_and_nothing_less():
+    session, other = _Session(), _Session()
+    cases = (
+        # node, session, client, server, apdu, offset: repeats?
+        (0, session, 16, 1, b"\xc0\x01\xc1", 48, True),
+        (0, session, 16, 1, b"\xc0\x01\xc1", 59, True),  # the other came with a prefix
+        (0, session, 16, 1, b"\xc0\x01\xc2", 48, False),
+        (0, session, 16, 1, b"\xc0\x01", 48, False),
+        (0, session, 16, 1, b"\xc0\x01\xc1\x00", 48, False),
+        (1, session, 16, 1, b"\xc0\x01\xc1", 48, False),
+        (0, other, 16, 1, b"\xc0\x01\xc1", 48, False),
+        (0, session, 17, 1, b"\xc0\x01\xc1", 48, False),
+        (0, session, 16, 2, b"\xc0\x01\xc1", 48, False),
+    )
+    for node, asker, client, server, apdu, off, repeats in cases:
+        slab = Slab(4, 64, 48, 2)
+        pool = Exchanges(4, 4)
+        pending = _open(pool, 0, session)
+        _fill(slab, pending, b"\xc0\x01\xc1")
+        second = _open(pool, node, asker, client=client)
+        _fill(slab, second, apdu, off)
+        second.server_sap = server
+        assert pool.repeats_pending(second, slab) == repeats
+        assert pool.repeats_pending(pending, slab) == repeats
+
+
+def test_deadlines_cross_the_wrap():
+    pool = Exchanges(4, 4)
+    now = ALMOST_WRAPPED
+    assert pool.next_deadline() is None and pool.next_due(now) is None
+    late = pool.open(now, _Session(), 0, 9000)
+    soon = pool.open(now, _Session(), 1, 6000)
+    assert ticks_diff(pool.next_deadline(), now) == 6000
+    assert pool.next_deadline() == ticks_add(now, 6000) < now  # it did wrap
+    assert pool.next_due(ticks_add(now, 5999)) is None
+    assert pool.next_due(ticks_add(now, 6000)) is soon
+    soon.fire(now, ex.SUBMITTED)  # on the air only the medium's clock counts
+    assert pool.next_due(ticks_add(now, 6000)) is None
+    assert ticks_diff(pool.next_deadline(), now) == 9000
+    assert pool.next_due(ticks_add(now, 9000)) is late
+    soon.fire(now, ex.UNANSWERED)
+    soon.deadline = ticks_add(now, 7000)
+    assert pool.next_due(ticks_add(now, 7000)) is soon
+
+
+def test_the_exchange_of_a_node_by_what_it_is_doing():
+    pool = Exchanges(4, 4)
+    exchange = _open(pool, 2)
+    for event, is_on_line, is_active in (
+        (None, False, False),
+        (ex.SUBMITTED, True, True),
+        (ex.CONFIRMED, True, True),
+        (ex.ANSWERED, True, True),
+    ):
+        if event is not None:
+            exchange.fire(0, event)
+        assert (pool.on_line(2) is exchange) == is_on_line
+        assert (pool.active(2) is exchange) == is_active
+        assert pool.on_line(1) is None and pool.active(1) is None
+    exchange = _open(pool, 3)
+    _put_on_air(pool, exchange)
+    exchange.fire(0, ex.UNANSWERED)
+    assert pool.on_line(3) is None and pool.active(3) is exchange
+
+
+def _order(pool, scheduler, count):
+    """Nodes in the order they go, each finished at once."""
+    went = []
+    for _ in range(count):
+        exchange = scheduler.pick()
+        if exchange is None:
+            break
+        scheduler.went(exchange)
+        went.append(exchange.node)
+        _put_on_air(pool, exchange)
+        _end(pool, exchange)
+    return went
+
+
+def test_a_session_with_one_request_does_not_wait_behind_a_full_queue():
+    pool = Exchanges(16, 8)
+    scheduler = Scheduler(pool)
+    greedy, modest, third = _Session(), _Session(), _Session()
+    for node in range(6):
+        _open(pool, node, greedy)
+    _open(pool, 10, modest)
+    _open(pool, 20, third)
+    _open(pool, 11, modest)
+    assert _order(pool, scheduler, 99) == [0, 10, 20, 1, 11, 2, 3, 4, 5]
+    assert scheduler.pick() is None
+
+
+def test_requests_of_a_node_go_in_order_of_arrival_whoever_asked():
+    pool = Exchanges(16, 8)
+    scheduler = Scheduler(pool)
+    first, second = _Session(), _Session()
+    one = _open(pool, 0, first)
+    two = _open(pool, 0, second)
+    three = _open(pool, 0, first)
+    went = []
+    for _ in range(3):
+        exchange = scheduler.pick()
+        scheduler.went(exchange)
+        _put_on_air(pool, exchange)
+        assert scheduler.pick() is None  # one at a time
+        _end(pool, exchange)
+        went.append(exchange)
+    assert went[0] is one and went[1] is two and went[2] is three
+
+
+def test_a_node_in_guard_holds_up_nobody_else():
+    pool = Exchanges(16, 8)
+    scheduler = Scheduler(pool)
+    session = _Session()
+    silent = _open(pool, 0, session)
+    _put_on_air(pool, silent)
+    silent.fire(0, ex.UNANSWERED)
+    _open(pool, 0, session)
+    other = _open(pool, 1, session)
+    assert scheduler.pick() is other
+    other.fire(0, ex.SUBMITTED)
+    assert scheduler.pick() is None
+    silent.fire(0, ex.OVER)
+    pool.close(silent)
+    assert scheduler.pick().node == 0
+
+
+def test_a_request_the_modem_did_not_send_keeps_its_place():
+    pool = Exchanges(8, 8)
+    scheduler = Scheduler(pool)
+    session = _Session()
+    first = _open(pool, 0, session)
+    _open(pool, 0, session)
+    first.fire(0, ex.SUBMITTED)
+    first.fire(0, ex.NOT_SENT)
+    assert scheduler.pick() is first
