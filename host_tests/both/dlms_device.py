@@ -123,14 +123,13 @@ class Bench:
             assert answer[:4] == b"\xc4\x01\xc1\x00", answer
             return answer[4:]
         raw = b""
-        number = 1
-        while True:
+        for number in range(1, 2000):
             is_last, part = block(answer, number)
             raw += part
             if is_last:
                 return raw
             answer = self.ask(get_next(number), **route)
-            number += 1
+        raise AssertionError("no last block")
 
 
 def aarq(max_pdu=0xFFFF, conformance=0x0040321D):

@@ -172,7 +172,7 @@ def test_a_full_log_shows_the_newest_records():
 
 
 def test_records_added_while_the_log_is_read_do_not_disturb_it_unless_they_overwrite():
-    for added, ends_with in ((1, None), (7, b"\x01\x10")):
+    for added, ends_with in ((1, None), (4, None), (5, b"\x01\x10"), (9, b"\x01\x10")):
         bench = Bench()
         bench.associate(max_pdu=128)
         for i in range(6):

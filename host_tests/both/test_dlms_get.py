@@ -7,7 +7,7 @@ from base.errors import LocalError
 from dlms.association import Client, public_client
 from dlms.cosem.basic import data
 from dlms.cosem.object import CosemObject, obis
-from dlms.cosem.values import octets
+from dlms.cosem.values import Encoded, octets
 from dlms.server import LogicalDevice
 
 _SAP_LIST = (17, "0.0.41.0.0.255", 2)
@@ -124,12 +124,24 @@ def test_a_response_of_exactly_the_pdu_size_is_sent_whole_one_octet_more_in_bloc
     assert is_last and part + rest == b"\x09\x64" + bytes(100)
 
 
-def test_a_value_longer_than_a_block_is_cut_and_joined_again():
-    value = bytes([i & 0xFF for i in range(127)])
+def test_a_value_longer_than_a_block_is_cut_and_joined_again_at_every_pdu_size():
+    value = bytes([i & 0xFF for i in range(600)])
     bench = Bench()
     bench.device = LogicalDevice([data(obis(0, 0, 96, 1, 0), octets(value))], (public_client(),))
-    bench.associate(max_pdu=64)
-    assert bench.read(1, "0.0.96.1.0.255", 2) == b"\x09\x7f" + value
+    for max_pdu in range(64, 300):
+        bench.associate(max_pdu=max_pdu)
+        assert bench.read(1, "0.0.96.1.0.255", 2) == b"\x09\x82\x02\x58" + value
+
+
+def test_a_value_that_gets_shorter_while_it_is_cut_aborts_the_long_get():
+    texts = [b"x" * 300]
+    bench = Bench()
+    shrinking = data(obis(0, 0, 96, 1, 0), Encoded(lambda writer: writer.octets(texts[0])))
+    bench.device = LogicalDevice([shrinking], (public_client(),))
+    bench.associate(max_pdu=200)
+    assert block(bench.ask(get(1, "0.0.96.1.0.255", 2)), 1)[0] is False
+    texts[0] = b"x" * 20
+    assert bench.ask(get_next(1)) == b"\xc4\x02\xc1\x01\x00\x00\x00\x02\x01\x10"
 
 
 def test_a_value_that_needs_blocks_nobody_agreed_on_is_refused():
@@ -211,11 +223,10 @@ def test_a_long_list_of_attributes_comes_in_blocks():
     one = get(*_SAP_LIST)[3:]
     request = b"\xc0\x03\xc1\x03" + one + get(1, "0.0.42.0.9.255", 2)[3:] + one
     is_last, raw = block(bench.ask(request), 1)
-    number = 1
-    while not is_last:
-        is_last, part = block(bench.ask(get_next(number)), number + 1)
-        raw += part
-        number += 1
+    for number in range(1, 20):
+        if not is_last:
+            is_last, part = block(bench.ask(get_next(number)), number + 1)
+            raw += part
     saps = _sap_list_by_hand(bench.saps)
     assert raw == b"\x03\x00" + saps + b"\x01\x04\x00" + saps
 

@@ -93,6 +93,29 @@ def test_optional_parts_of_the_initiate_request_are_read():
     assert bench.ask(_wrapped(_CONTEXT + field)) == b""
 
 
+def test_an_aarq_whose_lengths_or_fields_do_not_add_up_is_garbage():
+    bench = Bench()
+    title = b"\xa6\x0a\x04\x08HES00001"
+    body = _CONTEXT + _INITIATE
+    longer_initiate = b"\xbe\x11\x04\x0f" + _INITIATE[4:] + b"\x00"
+    for wrong in (
+        _wrapped(_CONTEXT + title + title + _INITIATE),
+        _wrapped(body + _CONTEXT),
+        _wrapped(body) + title,
+        _wrapped(body + b"\xa6\x0b\x04\x08HES00001"),
+        _wrapped(_CONTEXT + longer_initiate),
+        _wrapped(_CONTEXT + b"\xbe\x10\x04\x0d" + _INITIATE[4:]),
+        _wrapped(_CONTEXT + _INITIATE.replace(b"\x5f\x1f\x04", b"\x5f\x1f\x05")),
+        _wrapped(body + b"\x06\x01\x00"),
+        _wrapped(b"\xa1\x80" + _CONTEXT[2:] + b"\x00\x00" + _INITIATE),
+        b"\x62\x02\x81\x00",
+        b"\x62\x03\x80\x02\x00",
+    ):
+        assert bench.ask(wrong) == _GARBAGE, wrong
+    assert bench.device.open_cnt() == 0
+    assert bench.device.counters.named("dlms-malformed") == 11
+
+
 def test_an_association_that_cannot_be_is_refused_with_its_reason():
     bench = Bench()
     ciphered = _CONTEXT[:-1] + b"\x03"
