@@ -115,11 +115,21 @@ def _gmtime(now_s: Callable[[], int], seconds: int | None = None) -> tuple[int, 
     return (t.tm_year, t.tm_mon, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, t.tm_wday, t.tm_yday)
 
 
-def time_names(clock: Callable[[], Clock]) -> dict[str, Any]:
-    """What `import time` has on the device, on whatever clock `clock()` is."""
-
+def _tick_names(clock: Callable[[], Clock]) -> dict[str, Any]:
     def ticks_us() -> int:
         return (TICKS_START_MS * 1000 + clock().us) % TICKS_PERIOD
+
+    return {
+        "ticks_ms": lambda: (TICKS_START_MS + clock().us // 1000) % TICKS_PERIOD,
+        "ticks_us": ticks_us,
+        "ticks_cpu": ticks_us,
+        "ticks_add": lambda ticks, delta: (ticks + delta) % TICKS_PERIOD,
+        "ticks_diff": ticks_diff,
+    }
+
+
+def time_names(clock: Callable[[], Clock]) -> dict[str, Any]:
+    """What `import time` has on the device, on whatever clock `clock()` is."""
 
     def now_s() -> int:
         return clock().wall_ns() // 1_000_000_000
@@ -128,11 +138,7 @@ def time_names(clock: Callable[[], Clock]) -> dict[str, Any]:
         return _gmtime(now_s, seconds)
 
     return {
-        "ticks_ms": lambda: (TICKS_START_MS + clock().us // 1000) % TICKS_PERIOD,
-        "ticks_us": ticks_us,
-        "ticks_cpu": ticks_us,
-        "ticks_add": lambda ticks, delta: (ticks + delta) % TICKS_PERIOD,
-        "ticks_diff": ticks_diff,
+        **_tick_names(clock),
         "sleep": lambda seconds: clock().wait_us(round(seconds * 1_000_000)),
         "sleep_ms": lambda ms: clock().wait_us(ms * 1000),
         "sleep_us": lambda us: clock().wait_us(us),
