@@ -40,7 +40,11 @@ class GetService:
         self._descriptor = apdu.Descriptor()
 
     def request(self, association: "Association", reader: "Reader", writer: "Writer") -> None:
-        """Answer the GET-request behind the reader's tag octet. RemoteError: malformed."""
+        """Answer the GET-request behind the reader's tag octet. RemoteError: malformed.
+
+        Answered whatever its service-class bit says: a GET without an answer has no sense,
+        and head-ends exist that leave the bit clear.
+        """
         kind = reader.octet()
         invoke = reader.octet()
         if kind == apdu.GET_NORMAL:
