@@ -43,7 +43,7 @@ def test_the_sap_table_follows_the_events():
 def test_the_users_configuration_is_merged_over_the_simulators(tmp_path):
     path = tmp_path / "c.json"
     path.write_text('{"sfsk": {"think_ms": 5}, "wan": {"sessions": 2}}')
-    merged = gateway_config.merge(gateway_config.simulator_defaults(4059, 20.0, 10.0, 8), gateway_config.load(path))
+    merged = gateway_config.merge(gateway_config.simulator_defaults(4059, 20, 10, 8), gateway_config.load(path))
     assert merged["sfsk"] == {"time_scale": 20, "uart_widen": 10, "title_len": 8, "think_ms": 5}
     assert merged["wan"] == {"address": "127.0.0.1", "port": 4059, "sessions": 2}
 
@@ -78,7 +78,7 @@ def test_meters_default_to_eight_or_to_none_beside_tcp_meters():
         ["--meters", "4000"],
         ["--depth", "8"],
         ["--time-scale", "-1"],
-        ["--widen", "0.5"],
+        ["--widen", "0"],
         ["--wan-port", "70000"],
     ],
 )

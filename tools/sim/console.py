@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass, field
 
-_LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL")
+_LEVELS = ("DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "FATAL")
 
 
 @dataclass

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The gateway's config.json for a simulated run: the simulator's defaults, --config merged over them.
 
-Test keys of interfaces.md are given to the gateway's own clients (SAP 1); a real gateway has no defaults.
+Law: only keys the gateway documents; it uses a file with one unknown key not at all.
 """
 
 import json
 from pathlib import Path
-
-TEST_EK = "000102030405060708090A0B0C0D0E0F"
-TEST_AK = "D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF"
 
 
 class ConfigError(ValueError):
@@ -35,15 +32,10 @@ def load(path: Path) -> dict:
     return config
 
 
-def whole(value: float) -> float:
-    """An int where it is one, so that the file reads 20 and not 20.0."""
-    return int(value) if value == int(value) else value
-
-
-def simulator_defaults(wan_port: int, time_scale: float, widen: float, title_len: int) -> dict:
+def simulator_defaults(wan_port: int, time_scale: int, widen: int, title_len: int) -> dict:
     """What a gateway behind the simulator needs to know about it."""
     return {
         "medium": "sfsk",
         "wan": {"address": "127.0.0.1", "port": wan_port},
-        "sfsk": {"time_scale": whole(time_scale), "uart_widen": whole(widen), "title_len": title_len},
+        "sfsk": {"time_scale": time_scale, "uart_widen": widen, "title_len": title_len},
     }

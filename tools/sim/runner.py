@@ -62,6 +62,7 @@ class Runner:
         self._relay: WanRelay | None = None
         self._gateway: GatewayProcess | None = None
         self._wan_port = options.wan_port
+        self._listener = ""
         self._is_ready = False
         self._done = asyncio.Event()
 
@@ -109,6 +110,7 @@ class Runner:
             self._wan_port = await self._relay.start(options.wan_port)
         else:
             _check_free(gateway_port)
+        self._listener = "127.0.0.1:%d" % gateway_port
         self._write_config(gateway_port)
         self._gateway = GatewayProcess(command(options.runtime, options.heap), self._link.port, self._state_dir)
         self._gateway.on_line = self._on_line
@@ -131,6 +133,8 @@ class Runner:
             self._screen.foreign(text)
             return
         has_changed = self._table.take(record)
+        if record.name == "gateway-up":
+            self._check_listener(record.fields.get("wan", ""))
         if self._is_ready:
             self._screen.event(record)
             return
@@ -138,6 +142,11 @@ class Runner:
         if has_changed:
             self._screen.progress(self._registered_cnt())
         self._check_ready()
+
+    def _check_listener(self, address: str) -> None:
+        if address != self._listener:
+            text = "the gateway listens on %s instead of %s: it did not take its config.json"
+            self._screen.error(text % (address, self._listener))
 
     def _registered_cnt(self) -> int:
         """Nodes registered on the line that the gateway calls online."""

@@ -8,7 +8,7 @@ from tools.sim.console import Record, SapTable
 
 _SPARSE_S = 2.0
 _SHOWN_LEVELS = ("WARN", "WARNING", "ERROR", "FATAL")
-_SHOWN_PREFIXES = ("node-", "session-", "wan-", "modem-", "link-", "gateway-", "push-", "hes-")
+_SHOWN_PREFIXES = ("node-", "session-", "wan-", "modem-", "link-", "gateway-", "push-", "config-")
 
 
 class Screen:
