@@ -167,7 +167,7 @@ class Rig:
         self.table, _ = make_table(RamStore(), nodes)
         for n in range(nodes):
             self.table.set_state(self.table.add(title(n)), NODE_ONLINE, 1)
-        self.slab = Slab(buffers, 512, HEADROOM, 16)
+        self.slab = Slab(buffers, 1024, HEADROOM, 16)
         self.rules = Rules()
         for name in rules:
             setattr(self.rules, name, rules[name])
