@@ -4,7 +4,7 @@
 `chip_takes()` lets the chip take what the host asks to send and returns that frame.
 """
 
-from plc_fakes import STATUS_NOT_SET, STATUS_OK, Nodes, Pins, Sink, at, frame, settings
+from plc_fakes import STATUS_NOT_SET, STATUS_OK, T_LOW, Nodes, Pins, Sink, at, frame, is_due, settings
 
 from base.log import DEBUG, Log
 from plc.sfsk.segment import Segment
@@ -40,7 +40,7 @@ class SegmentBench:
         while self.ms < end and not (until and until()):
             self.ms += 1
             due = self.segment.next_deadline()
-            if due is not None and (at(self.ms) - due) & (1 << 29) == 0:
+            if is_due(due, self.ms):
                 self.segment.on_deadline(at(self.ms))
         return self
 
@@ -48,7 +48,7 @@ class SegmentBench:
 
     def is_asking(self):
         """T_REQ has been pulled low since the pins were last looked at."""
-        return "T_REQ low" in self.pins.log
+        return T_LOW in self.pins.log
 
     def chip_takes(self, status=STATUS_OK, limit_ms=3000, answer=b"\x06"):
         """Wait for T_REQ, give the status, take the frame, ACK it; the frame, b"" for a bare poll."""

@@ -5,16 +5,26 @@ Every octet the host writes and every callback it makes is kept in one list, in 
 """
 
 from base.counters import Counters
+from base.ticks import ticks_add, ticks_diff
 from plc.medium import NODE_ASSIGNED, NODE_FREE, UPLINK_LAST
 from plc.sfsk import counts
 from plc.sfsk.settings import Settings
 
-START = (1 << 30) - 300  # ticks wrap in the middle of every scenario
+START = ticks_add(0, -300)  # ticks wrap in the middle of every scenario, wherever they wrap
 
 
 def at(ms):
     """Tick `ms` after START."""
-    return (START + ms) & ((1 << 30) - 1)
+    return ticks_add(START, ms)
+
+
+def is_due(due, ms):
+    """A deadline (or None) has come at `ms`."""
+    return due is not None and ticks_diff(at(ms), due) >= 0
+
+
+# What happens on the pins beside octets; numbers, because they share a list with bytes.
+T_LOW, T_HIGH, RESET_LOW, RESET_HIGH, POWER_OFF, POWER_ON = range(6)
 
 
 def frame(command, body=b""):
@@ -40,16 +50,16 @@ class Pins:
         self.log.append(bytes(mv))
 
     def t_req(self, asserted):
-        self.log.append("T_REQ low" if asserted else "T_REQ high")
+        self.log.append(T_LOW if asserted else T_HIGH)
 
     def reset(self, asserted):
-        self.log.append("RESET low" if asserted else "RESET high")
+        self.log.append(RESET_LOW if asserted else RESET_HIGH)
 
     def power(self, on):
-        self.log.append("power on" if on else "power off")
+        self.log.append(POWER_ON if on else POWER_OFF)
 
     def take(self):
-        """What happened since the last call; octets of one burst joined, T_REQ high only once."""
+        """What happened since the last call."""
         log, self.log = self.log, []
         return log
 

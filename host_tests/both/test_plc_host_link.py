@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Host interface: T_REQ, status, frame, ACK; every (state, event) cell and each thing that can go wrong."""
 
-from plc_fakes import START, STATUS_BUSY, STATUS_OK, Pins, at, counters, frame, settings
+from plc_fakes import START, STATUS_BUSY, STATUS_OK, T_HIGH, T_LOW, Pins, at, counters, frame, is_due, settings
 
 from plc.sfsk import host_link
 from plc.sfsk.chip import Chip
@@ -58,7 +58,7 @@ class Bench:
         while self.ms < end:
             self.ms += 1
             due = self.link.next_deadline()
-            if due is not None and (at(self.ms) - due) & (1 << 29) == 0:
+            if is_due(due, self.ms):
                 self.link.on_deadline(at(self.ms))
         return self
 
@@ -78,10 +78,10 @@ class Bench:
 
 def test_a_command_goes_out_after_the_status_and_ends_with_the_ack():
     bench = Bench().send()
-    assert bench.pins.take() == ["T_REQ low"]
+    assert bench.pins.take() == [T_LOW]
     bench.feed(STATUS_OK)
     assert bench.owner.take() == ["status", ("judge", False)]
-    assert bench.pins.take() == [COMMAND[:1], "T_REQ high", COMMAND[1:]]  # released once STX is out
+    assert bench.pins.take() == [COMMAND[:1], T_HIGH, COMMAND[1:]]  # released once STX is out
     bench.feed(b"\x06")
     assert bench.owner.take() == ["taken"]
     assert bench.link.state == IDLE and bench.link.next_deadline() is None
@@ -147,7 +147,7 @@ def test_octets_after_a_long_gap_start_anew():
 def test_silence_after_t_req_three_times_is_a_failure_before_anything_was_sent():
     bench = Bench().send().wait(200)
     assert bench.owner.take() == [("failed", host_link.FAIL_NO_STATUS, False)]
-    assert bench.pins.take().count("T_REQ low") == 3
+    assert bench.pins.take().count(T_LOW) == 3
     assert bench.counters.named("poll_silent") == 3
     assert bench.link.next_deadline() is None
 
@@ -155,7 +155,7 @@ def test_silence_after_t_req_three_times_is_a_failure_before_anything_was_sent()
 def test_silence_after_the_frame_restarts_the_whole_sequence():
     bench = Bench().send()
     for _ in range(3):
-        assert bench.pins.take()[-1] == "T_REQ low"
+        assert bench.pins.take()[-1] == T_LOW
         bench.feed(STATUS_OK)
         assert COMMAND[1:] in bench.pins.take()
         bench.wait(70)

@@ -2,7 +2,18 @@
 """Bring-up, configuration, ladder, heartbeat and command matching of the modem engine."""
 
 from plc_bench import SegmentBench
-from plc_fakes import STATUS_BUSY, STATUS_NO_SYNC, STATUS_NOT_SET, STATUS_OK, at, frame
+from plc_fakes import (
+    POWER_OFF,
+    POWER_ON,
+    RESET_HIGH,
+    RESET_LOW,
+    STATUS_BUSY,
+    STATUS_NO_SYNC,
+    STATUS_NOT_SET,
+    STATUS_OK,
+    at,
+    frame,
+)
 
 from plc.sfsk import recovery
 from plc.sfsk.command import CMD_OK, CMD_REFUSED, CMD_SILENT, CMD_TIMEOUT
@@ -60,8 +71,8 @@ def test_a_refused_configuration_climbs_the_ladder_to_failed_and_goes_on_trying(
     bench = SegmentBench().start()
     steps = []
     while bench.ms < 60000 and len(steps) < 12:
-        bench.wait(20000, lambda: bench.is_asking() or any(e in bench.pins.log for e in ("RESET low", "power off")))
-        if "RESET low" in bench.pins.log or "power off" in bench.pins.log:
+        bench.wait(20000, lambda: bench.is_asking() or any(e in bench.pins.log for e in (RESET_LOW, POWER_OFF)))
+        if RESET_LOW in bench.pins.log or POWER_OFF in bench.pins.log:
             steps.append(bench.pins.take()[-1])
             continue
         got = bench.chip_takes(STATUS_NOT_SET)
@@ -71,7 +82,7 @@ def test_a_refused_configuration_climbs_the_ladder_to_failed_and_goes_on_trying(
         elif got == frame(0x21):
             steps.append("soft")
     assert steps[:8] == [
-        "refused", "soft", "refused", "RESET low", "refused", "power off", "refused", "RESET low"
+        "refused", "soft", "refused", RESET_LOW, "refused", POWER_OFF, "refused", RESET_LOW
     ]  # fmt: skip
     counts = bench.segment.counters
     assert counts.named("modem_failed") >= 1 and counts.named("config_refused") >= 4
@@ -79,12 +90,12 @@ def test_a_refused_configuration_climbs_the_ladder_to_failed_and_goes_on_trying(
 
 def test_a_silent_modem_goes_from_asking_to_the_reset_line_to_power():
     bench = SegmentBench().start().wait(150)
-    assert "RESET low" in bench.pins.take()
+    assert RESET_LOW in bench.pins.take()
     bench.wait(50)
-    assert "RESET high" in bench.pins.take()
+    assert RESET_HIGH in bench.pins.take()
     bench.wait(4000)
     log = bench.pins.take()
-    assert log.index("power off") < log.index("power on")
+    assert log.index(POWER_OFF) < log.index(POWER_ON)
     bench.wait(5000)
     assert bench.modem.recovery.step == recovery.FAILED and not bench.segment.is_up
 
