@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: MIT
+"""The whole chain in real time: meters in this process, tools.sim, the gateway on MicroPython.
+
+    with Stack(meters) as stack:
+        wire = stack.wire()             # through the tracing relay
+        stack.control("mute", node=title)
+        stack.trace.since(mark)
+
+GW_E2E_RUNTIME chooses the interpreter (micropython, cpython, micropython-arm). The law: loopback
+only, ports of its own, a temporary state directory, nothing left running whatever happens, and
+a failure shows the gateway's last lines.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from host_tests.e2e.trace import Trace
+from tools.hes.wire import Wire
+from tools.sim.console import Record, parse
+from tools.sim.gateway_config import merge
+from tools.sim.meter.server import MeterServer
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNTIME = os.environ.get("GW_E2E_RUNTIME", "micropython")
+SLOWNESS = 10 if RUNTIME == "micropython-arm" else 1  # qemu on one of two busy cores
+START_S, STOP_S, CONTROL_S = 60 * SLOWNESS, 15, 10
+_POLL_S = 0.02
+_LAST_LINES = 40
+_OPTIONS = {"--time-scale": "100", "--think-ms": "5", "--widen": "4", "--wan-port": "0", "--control": "0"}
+# Short think times, because the line is 100 times faster; no limit on connects, because tests connect at will.
+CONFIG = {
+    "wan": {"connects_per_s": 100, "sessions": 8},
+    "gateway": {"guard_ms": 500, "nodes": 64},
+    "sfsk": {"think_ms": 200},
+}
+
+
+class StackError(AssertionError):
+    """The chain did not do what was waited for; carries the last lines of simulator and gateway."""
+
+
+def until(condition: "Callable[[], object]", timeout_s: float, what: str) -> object:
+    """Poll until `condition()` is true; its value."""
+    deadline = time.monotonic() + timeout_s * SLOWNESS
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise StackError("after %.0f s still not: %s" % (timeout_s * SLOWNESS, what))
+        time.sleep(_POLL_S)
+
+
+def children(pid: int) -> "list[int]":
+    """All descendants of a process, from /proc."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                stat = (entry / "stat").read_text()
+                parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    found, fresh = [], [pid]
+    while fresh:
+        fresh = [child for child, parent in parents.items() if parent in fresh]
+        found += fresh
+    return found
+
+
+def _gone(pid: int) -> bool:
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+class Console:
+    """Reads what the simulator prints (the gateway's records with it) in a thread of its own."""
+
+    def __init__(self, pipe: object) -> None:
+        self.lines: "list[str]" = []
+        self._pipe = pipe
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        for line in self._pipe:  # type: ignore[attr-defined]
+            self.lines.append(line.rstrip("\n"))
+
+    def close(self) -> None:
+        """The writer is gone; take the rest."""
+        self._thread.join(STOP_S)
+        self._pipe.close()  # type: ignore[attr-defined]
+
+    def text_after(self, start: str) -> str:
+        """The rest of the first line that begins so, "" when there is none yet."""
+        return next((line[len(start):] for line in self.lines if line.startswith(start)), "")
+
+    def records(self, name: str, since: int = 0) -> "list[Record]":
+        """The gateway's records of that name from line `since` on."""
+        found = [parse(line) for line in self.lines[since:]]
+        return [record for record in found if record is not None and record.name == name]
+
+
+class Stack:
+    """One running chain. `meters`: objects with `title` and `handle`; `built_in`: meters inside the simulator."""
+
+    def __init__(self, meters: "tuple | list" = (), built_in: int = 0, config: "dict | None" = None,
+                 options: "dict[str, str] | None" = None) -> None:
+        self.meters = {meter.title.hex().upper(): meter for meter in meters}
+        self._built_in = built_in
+        self._config = merge(CONFIG, config or {})
+        self._options = {**_OPTIONS, **(options or {})}
+        self._exit = contextlib.ExitStack()
+        self._control: "object | None" = None
+        self.port = 0  # WAN, through the tracing relay
+        self.directory = Path()
+
+    # --- life ---
+
+    def __enter__(self) -> "Stack":
+        try:
+            self._start()
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._exit.close()
+
+    def _start(self) -> None:
+        temporary = tempfile.TemporaryDirectory(prefix="gw-e2e-")
+        self.directory = Path(self._exit.enter_context(temporary))
+        (self.directory / "over.json").write_text(json.dumps(self._config))
+        self._process = subprocess.Popen(
+            self._command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True)
+        self.console = Console(self._process.stdout)
+        self._exit.callback(self._end)
+        self._await_ready()
+        self.trace = Trace(self.directory / "trace.jsonl")
+        self._exit.callback(self.trace.close)
+
+    def _command(self) -> "list[str]":
+        command = [sys.executable, "-m", "tools.sim", "--runtime", RUNTIME, "--verbose"]
+        # NOTE: when pytest is killed nobody ends the simulator but this; the gateway ends with the simulator.
+        if shutil.which("setpriv"):
+            command = ["setpriv", "--pdeathsig", "TERM", *command]
+        for title, meter in self.meters.items():
+            server = self._exit.enter_context(MeterServer(meter.handle))
+            command += ["--meter", "%s@127.0.0.1:%d" % (title, server.port)]
+        for name, value in self._options.items():
+            command += [name, value]
+        command += ["--trace", str(self.directory / "trace.jsonl"), "--config", str(self.directory / "over.json")]
+        command += ["--state-dir", str(self.state_dir)]
+        return command + (["--meters", str(self._built_in)] if self._built_in else [])
+
+    def _await_ready(self) -> None:
+        def is_ready() -> bool:
+            if self._process.poll() is not None:
+                raise StackError("the simulator ended with %s" % self._process.returncode)
+            return bool(self.console.text_after("READY "))
+
+        self.until(is_ready, START_S / SLOWNESS, "READY")
+        self.port = int(self.console.text_after("READY ").rpartition(":")[2])
+        self._connect_control()
+
+    def _end(self) -> None:
+        """SIGTERM, and by pid what is left."""
+        started = [self._process.pid, *children(self._process.pid)]
+        self._process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_S)
+        left = [pid for pid in started if not _gone(pid)]
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        self.console.close()
+        assert not left, "had to kill %s" % left
+
+    # --- use ---
+
+    @property
+    def state_dir(self) -> Path:
+        """The gateway's file system."""
+        return self.directory / "state"
+
+    @property
+    def gateway_port(self) -> int:
+        """The gateway's own listener, without the tracing relay."""
+        return json.loads((self.state_dir / "config.json").read_text())["wan"]["port"]
+
+    @property
+    def gateway_pid(self) -> int:
+        """Process id of the interpreter that runs the firmware, 0 while there is none."""
+        return self.control("stats")["gateway"].get("pid") or 0
+
+    def wire(self, timeout_s: float = 10, port: int = 0) -> Wire:
+        """A head-end's connection."""
+        return Wire.connect(port or self.port, timeout_s * SLOWNESS)
+
+    def saps(self) -> "dict[str, int]":
+        """SAP by title, as the console said it."""
+        records = [record for line in self.console.lines if (record := parse(line)) is not None]
+        return {record.fields["title"]: int(record.fields["sap"], 0) for record in records
+                if record.name in ("node-up", "node-restored")}
+
+    def control(self, command: str, **arguments: object) -> dict:
+        """One command on the control socket; a refusal fails the test."""
+        line = json.dumps({"cmd": command, **arguments}) + "\n"
+        self._control.write(line)  # type: ignore[union-attr]
+        self._control.flush()  # type: ignore[union-attr]
+        answer = json.loads(self._control.readline())  # type: ignore[union-attr]
+        assert answer["ok"], (command, arguments, answer)
+        return answer
+
+    def _connect_control(self) -> None:
+        port = int(self.console.text_after("control 127.0.0.1:"))
+        sock = self._exit.enter_context(socket.create_connection(("127.0.0.1", port), CONTROL_S))
+        self._control = self._exit.enter_context(sock.makefile("rw", encoding="utf-8"))
+
+    def until(self, condition: "Callable[[], object]", timeout_s: float, what: str) -> object:
+        """Poll; on time-out the last lines of simulator and gateway are shown."""
+        try:
+            return until(condition, timeout_s, what)
+        except StackError as error:
+            raise StackError("%s\n%s" % (error, self.last_lines())) from None
+
+    def await_record(self, name: str, since: int, timeout_s: float) -> Record:
+        """The first record of that name after console line `since`."""
+        return self.until(lambda: self.console.records(name, since), timeout_s, name)[0]  # type: ignore[index]
+
+    def last_lines(self) -> str:
+        """What to show when something fails."""
+        return "\n".join("    " + line for line in self.console.lines[-_LAST_LINES:])
