@@ -196,11 +196,15 @@ class Watch:
         self._sink.on_node(now, row, event)
 
     def _push(self, due: int, row: int) -> None:
-        """Note `row`; when the list is full the keep-alive's walk comes by anyway."""
+        """Note `row`; when the list is full the keep-alive's walk comes by anyway.
+
+        The earlier of two dues holds: who is asked again and again would never be pinged else.
+        """
         free = -1
         for i in range(_CAPACITY):
             if self._queue[i] == row:
-                self._dues[i] = due
+                if ticks_diff(due, self._dues[i]) < 0:
+                    self._dues[i] = due
                 return
             if self._queue[i] < 0:
                 free = i
