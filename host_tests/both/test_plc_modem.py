@@ -116,8 +116,11 @@ def test_every_cell_of_the_recovery_table_is_survived():
             assert 0 <= machine.step <= recovery.FAILED
             has_future = bench.segment.next_deadline() is not None or step in (recovery.OFF, recovery.UP)
             stays = step in (recovery.ASK, recovery.CONFIG, recovery.OFF) and result is None
-            assert has_future or stays or step in (recovery.LINE_BOOT, recovery.POWER_BOOT, recovery.LINE) or (
-                result is not None and step in (recovery.POWER, recovery.FAILED)
+            assert (
+                has_future
+                or stays
+                or step in (recovery.LINE_BOOT, recovery.POWER_BOOT, recovery.LINE)
+                or (result is not None and step in (recovery.POWER, recovery.FAILED))
             ), (step, result)
 
 
@@ -205,5 +208,5 @@ def test_busy_for_longer_than_any_frame_takes_is_a_fault():
             bench.pins.take()
             bench.feed(STATUS_BUSY)
     assert not bench.segment.is_up
-    assert 8400 < bench.ms - start < 12000  # 2400 baud, 242 octets, 8 times: 8.4 s, and 2 s
+    assert 3000 < bench.ms - start < 4000  # 242 octets at 2400 baud: 1.05 s, and 2 s
     assert ("done", 0, 3) in bench.sink.log  # DONE_NOT_SENT: the chip never had it

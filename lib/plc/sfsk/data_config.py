@@ -46,6 +46,14 @@ def encode_into(dst: "bytearray | memoryview", off: int, settings: "Settings") -
     return CONFIG_LEN
 
 
+def first_difference(config: bytearray, mv: "memoryview | bytes", off: int, n: int) -> int:
+    """Offset of the first octet of the echo mv[off:off+n] that is not as written; -1 if none."""
+    for i in range(CONFIG_LEN):
+        if i >= n or mv[off + i] != config[i]:
+            return i
+    return -1
+
+
 def _register(settings: "Settings", carrier: str) -> int:
     configured = settings[carrier + "_register"]
     return configured if configured >= 0 else settings[carrier + "_hz"] // settings["register_step_hz"]

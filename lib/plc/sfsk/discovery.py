@@ -62,8 +62,8 @@ class Discovery:
         return self._levels[self._level]
 
     def restart(self, now: int) -> None:
-        """The modem has come up: look soon, with what is known about the population."""
-        self._due = now
+        """The modem has come up: go on with a burst, else let data have the line first."""
+        self._due = now if self.is_burst else ticks_add(now, _LATE_MS)
 
     def wake(self, now: int) -> None:
         """A registration seems not to have arrived: that meter will report again."""

@@ -3,15 +3,14 @@
 
 Source: sfsk.md 4.4. Host to modem: T_REQ low, status within tPOLL, STX within tSR, T_REQ
 high, ACK within tACK; NAK or silence restarts the whole sequence, a bounded number of
-times. Modem to host: any time; answered ACK or NAK inside `feed`, before anything else
-looks at the frame, because the chip takes 40 ms of silence for an ACK and forgets it.
+times. What the chip sends of its own accord is the `receiver`'s; it may come at any moment.
 """
 
 from micropython import const
 
 from base.ticks import earliest, ticks_add, ticks_diff
 from plc.sfsk import counts
-from plc.sfsk import local_frame as lf
+from plc.sfsk.receiver import Receiver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,9 +48,6 @@ _TRIES = const(3)
 _PAUSE_MS = const(20)  # longer than tIC, so that the chip has dropped half a frame
 _SLACK_MS = const(5)  # a tick is 1 ms and the loop is not exact
 
-_NAK_OCTET = b"\x15"
-_ACK_OCTET = b"\x06"
-
 
 class HostLink:
     """The wire to one modem chip. Allocates one frame buffer; `owner` gets what happens."""
@@ -67,8 +63,8 @@ class HostLink:
         self._chip = chip
         self._widen = settings["uart_widen"]
         self._baud = settings["uart_baud"]
-        self._deframer = bytearray(lf.STATE_LEN)
-        self.frame = memoryview(bytearray(lf.MAX_FRAME))
+        self._receiver = Receiver(port, chip, settings, counters, self)
+        self.frame = self._receiver.frame
         self._command: "memoryview | None" = None  # None: only the status is wanted
         self._start = 0
         self._len = 0
@@ -76,7 +72,6 @@ class HostLink:
         self.was_sent = False
         self._why = FAIL_NO_STATUS
         self._due = 0
-        self._last_octet = 0
         self._is_unused = False  # the last status message was followed by no frame
         self._unused_until = 0
 
@@ -105,73 +100,39 @@ class HostLink:
     def reset(self) -> None:
         """As `cancel`, and forget half a frame: the chip is being reset."""
         self.cancel()
-        lf.drop_partial(self._deframer)
+        self._receiver.drop()
 
     def feed(self, now: int, mv: "memoryview | bytes", n: int) -> None:
         """Octets from the chip, in any split. Never raises, whatever they are."""
-        if self._is_partial() and ticks_diff(now, self._last_octet) > self._gap_ms():
-            self._counters.inc(counts.FRAME_GAP)
-            lf.drop_partial(self._deframer)
-        self._last_octet = now
-        off = 0
-        while off < n:
-            off = lf.deframe(self._deframer, self.frame, self._chip.status_len, mv, off, n)
-            event = self._deframer[lf.EVENT]
-            if event:
-                _DEFRAMED[event](self, now)
+        self._receiver.feed(now, mv, n)
 
     def on_deadline(self, now: int) -> None:
         """Act on whatever is due at `now`."""
-        if self._is_partial() and ticks_diff(now, self._last_octet) > self._gap_ms():
-            self._on_gap()
+        self._receiver.on_deadline(now)
         if self.state != IDLE and ticks_diff(now, self._due) >= 0:
             _TABLE[self.state][ON_TIMEOUT](self, now)
 
     def next_deadline(self) -> "int | None":
         """Tick at which `on_deadline` wants to be called; None when nothing is awaited."""
-        due = None if self.state == IDLE else self._due
-        if self._is_partial():
-            due = earliest(due, ticks_add(self._last_octet, self._gap_ms() + 1))
-        return due
+        return earliest(None if self.state == IDLE else self._due, self._receiver.next_deadline())
 
-    # --- receiving ---
+    # --- ReceiverOwner ---
 
-    def _is_partial(self) -> bool:
-        return self._deframer[lf.PHASE] != lf.HUNT
-
-    def _gap_ms(self) -> int:
-        # Twice tIC: our own loop may read late, and tACK (40 ms) still leaves room for a NAK.
-        return 2 * self._chip.gap_ms * self._widen
-
-    def _on_gap(self) -> None:
-        self._counters.inc(counts.FRAME_GAP)
-        was_frame = self._deframer[lf.PHASE] != lf.STATUS_BODY
-        lf.drop_partial(self._deframer)
-        if was_frame:
-            self._port.write(_NAK_OCTET)
-
-    def _frame_in(self, now: int) -> None:
-        self._port.write(_ACK_OCTET)
+    def on_frame(self, now: int, frame: memoryview, n: int) -> None:
+        """A whole frame, acknowledged."""
         _TABLE[self.state][ON_FRAME](self, now)
-        self._owner.on_link_frame(now, self.frame, self._deframer[lf.POS])
+        self._owner.on_link_frame(now, frame, n)
 
-    def _bad_sum_in(self, now: int) -> None:
-        self._port.write(_NAK_OCTET)
-        self._counters.inc(counts.FRAME_BAD_SUM)
-
-    def _bad_length_in(self, now: int) -> None:
-        self._counters.inc(counts.FRAME_BAD_LENGTH)
-
-    def _garbage_in(self, now: int) -> None:
-        self._counters.inc(counts.GARBAGE_OCTET)
-
-    def _ack_in(self, now: int) -> None:
+    def on_ack(self, now: int) -> None:
+        """06 outside a frame."""
         _TABLE[self.state][ON_ACK](self, now)
 
-    def _nak_in(self, now: int) -> None:
+    def on_nak(self, now: int) -> None:
+        """15 outside a frame."""
         _TABLE[self.state][ON_NAK](self, now)
 
-    def _status_in(self, now: int) -> None:
+    def on_status(self, now: int) -> None:
+        """A status message stands in `frame`."""
         _TABLE[self.state][ON_STATUS](self, now)
 
     # --- cells of the table ---
@@ -213,11 +174,12 @@ class HostLink:
             self._taken(now)
         else:
             self._leave_unused(now)
-            self.cancel()
+            if self.state == PAUSE:  # else the owner has begun something else while judging
+                self.cancel()
         return None
 
     def _no_status(self, now: int) -> None:
-        if self._is_partial():
+        if self._receiver.is_partial:
             return self._rearm(now)
         if self._is_unused and ticks_diff(now, self._unused_until) < 0:
             return self._pause(now, ticks_diff(self._unused_until, now))
@@ -225,7 +187,7 @@ class HostLink:
         return self._retry(now, FAIL_NO_STATUS)
 
     def _no_ack(self, now: int) -> None:
-        if self._is_partial():
+        if self._receiver.is_partial:
             return self._rearm(now)
         self._counters.inc(counts.ACK_SILENT)
         return self._retry(now, FAIL_NO_ACK)
@@ -246,7 +208,7 @@ class HostLink:
         self._owner.on_link_taken(now)
 
     def _restart(self, now: int) -> None:
-        if self._is_partial():
+        if self._receiver.is_partial:
             return self._pause(now, _PAUSE_MS)
         self.state = POLL
         self._port.t_req(True)
@@ -298,15 +260,4 @@ _TABLE = (
     (_L._status_polled, _L._stray, _L._stray, _L._no_status, _L._rearm),  # POLL
     (_L._status_unasked, _L._taken, _L._nak, _L._no_ack, _L._rearm),  # AWAIT_ACK
     (_L._status_unasked, _L._ack_late, _L._stray, _L._restart, _L._nothing),  # PAUSE
-)
-# By local_frame.EV_*; EV_NONE never gets here.
-_DEFRAMED = (
-    _L._nothing,
-    _L._frame_in,
-    _L._bad_sum_in,
-    _L._bad_length_in,
-    _L._ack_in,
-    _L._nak_in,
-    _L._status_in,
-    _L._garbage_in,
 )

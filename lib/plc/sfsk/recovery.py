@@ -16,6 +16,7 @@ from plc.sfsk import chip as chips
 from plc.sfsk import command as cmds
 from plc.sfsk import counts, data_config
 from plc.sfsk.command import Command
+from plc.sfsk.reset_ladder import ResetLadder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,16 +40,14 @@ SYNC = const(9)
 UP = const(10)
 FAILED = const(11)
 
-_LADDER = (SOFT, LINE, POWER, FAILED)
-_RUNG_COUNTS = (counts.RESET_SOFT, counts.RESET_LINE, counts.RESET_POWER, counts.MODEM_FAILED)
+_LADDER = (SOFT, LINE, POWER, FAILED)  # by rung
 
 _SETTLE_MS = const(100)  # after a soft reset; not in the datasheet pages read
 _POWER_OFF_MS = const(1000)
 _CHECK_MS = const(2000)  # a booting chip may be silent this long
 _ASK_AGAIN_MS = const(100)
 _ANSWER_MS = const(500)
-_REST_MS = const(5000)
-_REST_MAX_MS = const(60000)
+_GIVE_UP_MS = const(2000)
 _STABLE_MS = const(60000)
 _HEAD = const(3)
 _BUF_LEN = const(48)
@@ -72,8 +71,7 @@ class Recovery:
         self._config = bytearray(chips.CONFIG_LEN)
         data_config.encode_into(self._config, 0, settings)
         self._command = Command(self, cmds.PRIO_CONTROL)
-        self._rung = -1
-        self._rest_ms = _REST_MS
+        self._ladder = ResetLadder()
         self._is_timed = False
         self._due = 0
         self._limit = 0  # end of CHECK or SYNC
@@ -92,7 +90,7 @@ class Recovery:
 
     def hurry(self, now: int) -> None:
         """A synchronisation event came: look at the status now."""
-        if self.step == SYNC and self._is_timed:
+        if self.step == SYNC and self._is_timed and not self._modem.desk.has(self._command):
             self._due = now
 
     def on_deadline(self, now: int) -> None:
@@ -108,6 +106,7 @@ class Recovery:
     def on_command(self, now: int, command: "Command", result: int, mv: memoryview, off: int, n: int) -> None:
         """CommandOwner: the command of the current step ended."""
         if result not in (cmds.CMD_UNSENT, cmds.CMD_DOWN):  # those: we took the modem down ourselves
+            self._is_timed = False
             _STEPS[self.step][1](self, now, result, mv, off, n)
 
     # --- entering ---
@@ -119,11 +118,11 @@ class Recovery:
 
     def _poll(self, now: int) -> None:
         self._command.poll()
-        self._modem.submit(now, self._command)
+        self._send(now)
 
     def _soft_reset(self, now: int) -> None:
         self._command.load(self._mv, 0, self._modem.chip.reset_req, 0)
-        self._modem.submit(now, self._command)
+        self._send(now)
 
     def _line_low(self, now: int) -> None:
         self._modem.link.reset()
@@ -148,7 +147,7 @@ class Recovery:
         self._mv[_HEAD : _HEAD + chips.CONFIG_LEN] = self._config
         self._command.load(self._mv, 0, chip.config_req, chips.CONFIG_LEN)
         self._command.expect(chip.config_cnf, chip.config_err, _ANSWER_MS * self._widen)
-        self._modem.submit(now, self._command)
+        self._send(now)
 
     def _read_version(self, now: int) -> None:
         chip = self._modem.chip
@@ -157,17 +156,17 @@ class Recovery:
         self._command.load(self._mv, 0, chip.db_read_req, 2)
         self._command.expect(chip.db_read_cnf, chip.db_read_err, _ANSWER_MS * self._widen)
         self._command.ident = chips.DB_VERSION
-        self._modem.submit(now, self._command)
+        self._send(now)
 
     def _go_up(self, now: int) -> None:
         self._wait(now, _STABLE_MS)
-        self._record(NOTICE, events.MODEM_UP, self._rung + 1)
+        self._record(NOTICE, events.MODEM_UP, self._ladder.rung + 1)
         self._modem.set_up(now)
 
     def _rest(self, now: int) -> None:
-        self._record(ERROR, events.MODEM_FAILED, self._rest_ms)
-        self._wait(now, self._rest_ms)
-        self._rest_ms = min(2 * self._rest_ms, _REST_MAX_MS)
+        rest_ms = self._ladder.rest_ms()
+        self._record(ERROR, events.MODEM_FAILED, rest_ms)
+        self._wait(now, rest_ms)
 
     def _nothing(self, now: int) -> None:
         """A step that only waits to be left."""
@@ -176,7 +175,7 @@ class Recovery:
 
     def _asked(self, now: int, result: int, mv: memoryview, off: int, n: int) -> None:
         if result != cmds.CMD_OK:
-            self._rung = max(self._rung, 0)  # a silent chip cannot be reset by a command
+            self._ladder.skip_soft()
             self._climb(now)
         elif self._modem.d1 & chips.D1_NOT_SET:
             self._enter(now, CONFIG)
@@ -201,7 +200,7 @@ class Recovery:
         if result != cmds.CMD_OK:
             self._counters.inc(counts.CONFIG_REFUSED)
             return self._climb(now)
-        bad_at = self._first_difference(mv, off, n)
+        bad_at = data_config.first_difference(self._config, mv, off, n)
         if bad_at >= 0:
             self._counters.inc(counts.CONFIG_MISMATCH)
             self._record(ERROR, events.MODEM_CONFIG_MISMATCH, bad_at)
@@ -230,7 +229,16 @@ class Recovery:
 
     # --- a wait is over ---
 
+    def _again(self, now: int) -> None:
+        self._modem.set_down(now)
+        self._enter(now, self.step)
+
+    def _gave_up(self, now: int) -> None:
+        self._modem.set_down(now)
+        self._climb(now)
+
     def _to_check(self, now: int) -> None:
+        self._modem.set_down(now)
         self._limit = ticks_add(now, _CHECK_MS * self._widen)
         self._enter(now, CHECK)
 
@@ -241,10 +249,16 @@ class Recovery:
         self._enter(now, POWER_BOOT)
 
     def _to_line(self, now: int) -> None:
-        self._rung = 0
+        self._ladder.restart()
         self._climb(now)
 
     # --- inside ---
+
+    def _send(self, now: int) -> None:
+        # NOTE: the wait is a net under every command step: should a result ever fail to come,
+        # the way up goes on instead of standing still for ever.
+        self._wait(now, _GIVE_UP_MS * self._widen)
+        self._modem.submit(now, self._command)
 
     def _wait(self, now: int, wait_ms: int) -> None:
         self._is_timed = True
@@ -255,21 +269,13 @@ class Recovery:
         self._enter(now, SYNC)
 
     def _climb(self, now: int) -> None:
-        self._rung = min(self._rung + 1, len(_LADDER) - 1)
-        self._counters.inc(_RUNG_COUNTS[self._rung])
-        self._record(WARNING, events.MODEM_RESET, self._rung)
-        self._enter(now, _LADDER[self._rung])
+        rung = self._ladder.climb()
+        self._counters.inc(self._ladder.count_name())
+        self._record(WARNING, events.MODEM_RESET, rung)
+        self._enter(now, _LADDER[rung])
 
     def _calm(self, now: int) -> None:
-        self._rung = -1
-        self._rest_ms = _REST_MS
-
-    def _first_difference(self, mv: memoryview, off: int, n: int) -> int:
-        """Offset of the first octet of the echo that is not what was written; -1 if none."""
-        for i in range(chips.CONFIG_LEN):
-            if i >= n or mv[off + i] != self._config[i]:
-                return i
-        return -1
+        self._ladder.calm()
 
     def _record(self, level: int, event: int, a: int) -> None:
         if self._log is not None:
@@ -280,15 +286,15 @@ _R = Recovery
 # Row = step: (on entering, when its command ended, when its wait is over).
 _STEPS = (
     (_R._nothing, _R._stray, _R._nothing),  # OFF
-    (_R._poll, _R._asked, _R._nothing),  # ASK
+    (_R._poll, _R._asked, _R._gave_up),  # ASK
     (_R._soft_reset, _R._soft_done, _R._to_check),  # SOFT
     (_R._line_low, _R._stray, _R._to_line_boot),  # LINE
     (_R._line_high, _R._stray, _R._to_check),  # LINE_BOOT
     (_R._power_off, _R._stray, _R._to_power_boot),  # POWER
     (_R._power_on, _R._stray, _R._to_check),  # POWER_BOOT
-    (_R._poll, _R._checked, _R._poll),  # CHECK
-    (_R._write_config, _R._config_done, _R._nothing),  # CONFIG
-    (_R._read_version, _R._sync_polled, _R._read_version),  # SYNC
+    (_R._poll, _R._checked, _R._again),  # CHECK
+    (_R._write_config, _R._config_done, _R._gave_up),  # CONFIG
+    (_R._read_version, _R._sync_polled, _R._again),  # SYNC
     (_R._go_up, _R._stray, _R._calm),  # UP
     (_R._rest, _R._stray, _R._to_line),  # FAILED
 )

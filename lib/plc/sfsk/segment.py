@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _NOBODY = const(-2)
 _BUSY_MS = const(30000)  # data this recently: head-ends are at work, keep discovery short
+_BUSY_FAULT_MS = const(2000)  # beyond the longest frame that may just be coming in
 _WINDOW_CHECK_MS = const(1000)
 _NO_REPLY_COMES = const(-1)
 
@@ -66,7 +67,7 @@ class Segment:
         self._credits = Credits(nodes, settings)
         self._shared = Shared(self._air, self.counters, self._credits, log)
         self.modem = Modem(port, settings, self.counters, self, log)
-        self.modem.busy_limit_ms = 2000 + self._air.tx_ms(settings.max_msdu, settings["max_credit"])
+        self.modem.busy_limit_ms = _BUSY_FAULT_MS + self._air.tx_ms(settings.max_msdu, 0)
         self.line = Line(self.modem, self._air, settings, self.counters)
         self._think = Think(nodes, self._air, settings, self.modem.link)
         self.initiator = Initiator(self.modem, self.line, nodes, sink, settings, self._shared)

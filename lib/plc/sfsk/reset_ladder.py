@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""How hard to hit a modem chip that does not do its work: one rung harder each time.
+
+Own policy: soft reset - reset line - power - FAILED. FAILED rests, twice as long each time
+up to a minute, and goes on with the reset line. Stable operation takes the ladder down.
+"""
+
+from micropython import const
+
+from plc.sfsk import counts
+
+# Rungs.
+NONE = const(-1)
+SOFT_RESET = const(0)
+RESET_LINE = const(1)
+POWER_CYCLE = const(2)
+GIVEN_UP = const(3)
+
+_COUNTS = (counts.RESET_SOFT, counts.RESET_LINE, counts.RESET_POWER, counts.MODEM_FAILED)
+_REST_MS = const(5000)
+_REST_MAX_MS = const(60000)
+
+
+class ResetLadder:
+    """The rung stood on, and how long to rest on top."""
+
+    def __init__(self) -> None:
+        self.rung = NONE
+        self._rest_ms = _REST_MS
+
+    def climb(self) -> int:
+        """Go one rung up; returns it."""
+        self.rung = min(self.rung + 1, GIVEN_UP)
+        return self.rung
+
+    def count_name(self) -> int:
+        """Counter of the rung stood on."""
+        return _COUNTS[self.rung]
+
+    def skip_soft(self) -> None:
+        """A silent chip cannot be reset by a command."""
+        self.rung = max(self.rung, SOFT_RESET)
+
+    def rest_ms(self) -> int:
+        """How long to rest this time."""
+        rest_ms = self._rest_ms
+        self._rest_ms = min(2 * rest_ms, _REST_MAX_MS)
+        return rest_ms
+
+    def restart(self) -> None:
+        """The rest is over: the next rung is the reset line."""
+        self.rung = SOFT_RESET
+
+    def calm(self) -> None:
+        """It has worked for a while."""
+        self.rung = NONE
+        self._rest_ms = _REST_MS
