@@ -38,6 +38,9 @@ class RamStore:
         mv[: len(chunk)] = chunk
         return len(chunk)
 
+    def read_text(self, name):
+        return str(self.files[name], "utf-8") if name in self.files else None
+
     def append(self, name, mv):
         kept = self._kept(bytes(mv))
         self.files[name] = self.files.get(name, b"") + kept
@@ -45,6 +48,7 @@ class RamStore:
             raise OSError(28)
 
     def begin(self, name):
+        self._kept(b"")
         self._name, self._new = name, b""
 
     def write(self, mv):

@@ -79,13 +79,28 @@ def load(store: "FileStore") -> Config:
 
 
 def keep_good(store: "FileStore", config: Config) -> None:
-    """The start with config.json worked: keep a copy, if it is not the same already."""
-    text = store.read_text(FILE)
-    if config.source != FROM_FILE or text is None or store.read_text(GOOD_FILE) == text:
+    """The start with config.json worked: keep a copy, if it is not the same already.
+
+    Without a copy a later config.json that is broken means the defaults; no more than that.
+    """
+    if config.source != FROM_FILE:
         return
-    store.begin(GOOD_FILE)
-    store.write(bytes(text, "utf-8"))
-    store.commit()
+    try:
+        text = store.read_text(FILE)
+        if text is not None and _text_or_none(store, GOOD_FILE) != text:
+            store.begin(GOOD_FILE)
+            store.write(bytes(text, "utf-8"))
+            store.commit()
+    except (ValueError, OSError) as error:
+        config.errors.append("%s: not kept (%s)" % (GOOD_FILE, error))
+
+
+def _text_or_none(store: "FileStore", name: str) -> "str | None":
+    """The file as text, None also when it holds something else."""
+    try:
+        return store.read_text(name)
+    except ValueError:
+        return None
 
 
 def _read(store: "FileStore", name: str, errors: "list[str]") -> "dict[str, object] | None":
@@ -94,12 +109,31 @@ def _read(store: "FileStore", name: str, errors: "list[str]") -> "dict[str, obje
         text = store.read_text(name)
         if text is None:
             return None
-        tree = json.loads(text)
-    except (ValueError, OSError) as error:
+        if not _is_whole(text):
+            raise ValueError("a bracket or a quote is not closed")
+        values = validate(json.loads(text), errors)
+    except (ValueError, OSError, RuntimeError, MemoryError) as error:  # the last two: nested too deep
         errors.append("%s: not readable as JSON (%s)" % (name, error))
         return None
-    values = validate(tree, errors)
     return None if errors else values
+
+
+def _is_whole(text: str) -> bool:
+    """As many brackets close as open, outside of strings.
+
+    NOTE: the device's json takes `{"a": {"b": 1`, a file cut off in the middle, for complete.
+    """
+    depth = 0
+    is_string = is_escaped = False
+    for letter in text:
+        if is_string:
+            is_string = is_escaped or letter != '"'
+            is_escaped = letter == "\\" and not is_escaped
+        elif letter == '"':
+            is_string = True
+        else:
+            depth += (letter in "{[") - (letter in "}]")
+    return depth == 0 and not is_string
 
 
 def validate(tree: object, errors: "list[str]") -> "dict[str, object]":
@@ -108,7 +142,7 @@ def validate(tree: object, errors: "list[str]") -> "dict[str, object]":
     if not isinstance(tree, dict):
         errors.append("the configuration must be an object {...}")
         return values
-    rows = {row[0]: row for row in SCHEMA}
+    rows: "dict[str, tuple[object, ...]]" = {row[0]: row for row in SCHEMA}
     flat: "list[tuple[str, object]]" = []
     _flatten("", tree, rows, flat)
     for path, value in flat:
@@ -128,7 +162,7 @@ def validate(tree: object, errors: "list[str]") -> "dict[str, object]":
 
 
 def _flatten(
-    prefix: str, tree: "dict[str, object]", rows: "dict[str, object]", flat: "list[tuple[str, object]]"
+    prefix: str, tree: "dict[str, object]", rows: "dict[str, tuple[object, ...]]", flat: "list[tuple[str, object]]"
 ) -> None:
     for key, value in tree.items():
         path = prefix + str(key)
@@ -154,7 +188,7 @@ def _check_bool(value: object, low: int, high: int) -> str:
 
 
 def _check_choice(value: object, choices: "tuple[object, ...]", high: int) -> str:
-    is_good = not isinstance(value, bool) and value in choices
+    is_good = type(value) is type(choices[0]) and value in choices
     return "" if is_good else "must be one of " + ", ".join([str(choice) for choice in choices])
 
 
@@ -181,10 +215,16 @@ def _check_clock(value: object, low: int, high: int) -> str:
 
 
 def _check_targets(value: object, low: int, high: int) -> str:
-    if isinstance(value, list) and len(value) <= high:
-        if all([isinstance(one, str) and one.rfind(":") > 0 and one[one.rfind(":") + 1 :].isdigit() for one in value]):
-            return ""
+    if isinstance(value, list) and len(value) <= high and all(_is_target(one) for one in value):
+        return ""
     return "must be a list of at most %d host:port" % high
+
+
+def _is_target(value: object) -> bool:
+    if not isinstance(value, str) or value.rfind(":") < 1:
+        return False
+    port = value[value.rfind(":") + 1 :]
+    return port.isdigit() and len(port) <= 5 and 0 < int(port) < 0x10000
 
 
 def _check_extras(value: object, low: int, high: int) -> str:
@@ -192,11 +232,11 @@ def _check_extras(value: object, low: int, high: int) -> str:
     if not isinstance(value, list) or len(value) > high:
         return wrong
     for one in value:
-        if not isinstance(one, dict) or sorted(one) != ["ldn", "sap", "server_sap", "title"]:
+        if not isinstance(one, dict) or set(one) != {"ldn", "sap", "server_sap", "title"}:
             return wrong
         complaints = (
             _check_int(one["sap"], _FIRST_EXTRA_SAP, _LAST_EXTRA_SAP),
-            _check_int(one["server_sap"], 0, 255),
+            _check_int(one["server_sap"], 1, 255),
             _check_hex(one["title"], 12, 16),
             _check_text(one["ldn"], 1, 16),
         )
@@ -228,6 +268,10 @@ def _check_together(values: "dict[str, object]", errors: "list[str]") -> None:
     prefix = values["gateway.ldn_prefix"]
     if prefix and len(prefix) != 8:  # type: ignore[arg-type]
         errors.append("gateway.ldn_prefix: must be empty or have 8 characters")
-    saps = [one["sap"] for one in values["gateway.extra_saps"]]  # type: ignore[attr-defined]
-    if len(set(saps)) != len(saps):
+    extras: "list[dict[str, object]]" = values["gateway.extra_saps"]  # type: ignore[assignment]
+    if len({one["sap"] for one in extras}) != len(extras):
         errors.append("gateway.extra_saps: a SAP is given twice")
+    if any(len(one["title"]) != 2 * values["sfsk.title_len"] for one in extras):  # type: ignore[operator,arg-type]
+        errors.append("gateway.extra_saps: titles must have sfsk.title_len octets")
+    if values["sfsk.initial_credit"] > values["sfsk.max_credit"]:  # type: ignore[operator]
+        errors.append("sfsk.initial_credit: must not be above sfsk.max_credit")

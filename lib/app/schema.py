@@ -15,7 +15,7 @@ CLOCK = "HH:MM"
 EXTRAS = "list of extra SAPs"
 TARGETS = "list of host:port"
 
-SCHEMA = (
+SCHEMA: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("schema", INT, 1, 1, 1, "version of this file's layout"),
     ("medium", CHOICE, ("sfsk",), None, "sfsk", "kind of PLC segment"),
     ("log_level", CHOICE, ("DEBUG", "NOTICE", "WARNING", "ERROR"), None, "NOTICE", "records below are not kept"),

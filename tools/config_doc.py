@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""Prints docs/configuration.md from lib/app/schema.py: `python -m tools.config_doc > docs/configuration.md`.
+
+A test compares the committed page with this output, so the page cannot lag behind.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+LIB = Path(__file__).resolve().parents[1] / "lib"
+PAGE = LIB.parent / "docs" / "configuration.md"
+HEAD = """# Configuration
+
+Printed from `lib/app/schema.py` by `python -m tools.config_doc`; edit that, not this.
+
+`config.json` lies in the gateway's state folder (`/flash/state` on the board, `--state-dir` of the
+simulator) and is merged over the defaults below. Settings may be nested by the dots of their
+names: `{"wan": {"port": 4059}}`.
+
+A file with any error is not used at all; every error is named on the console. The gateway then
+runs with the last file that worked (`config.good.json`), else with the defaults. A change takes
+effect at the next start. Rows marked UNCONFIRMED stand for facts that no readable source settles.
+"""
+
+
+def allowed(kind: str, low: Any, high: Any) -> str:
+    """What a value may be, in words."""
+    if kind == "integer":
+        return f"{low} .. {high}"
+    if kind == "one of":
+        return " ".join(f"`{json.dumps(choice)}`" for choice in low)
+    if kind in ("HH:MM", "true or false"):
+        return kind
+    if kind.startswith("text"):
+        return f"text, {low} .. {high} octets"
+    return f"{kind}, {low} .. {high}"
+
+
+def page(schema: tuple[tuple[Any, ...], ...]) -> str:
+    """The whole page."""
+    lines = [HEAD.rstrip()]
+    section = None
+    for path, kind, low, high, default, meaning in schema:
+        name = path.partition(".")[0] if "." in path else "general"
+        if name != section:
+            section = name
+            lines += ["", f"## {section}", "", "| setting | allowed | default | meaning |", "|---|---|---|---|"]
+        cells = (f"`{path}`", allowed(kind, low, high), f"`{json.dumps(default)}`", meaning)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(LIB))
+    from app.schema import SCHEMA
+
+    sys.stdout.write(page(SCHEMA))
