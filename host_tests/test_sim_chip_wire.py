@@ -60,6 +60,26 @@ def test_golden_data_base_requests_are_confirmed(request_hex, command, length):
     assert len(payload) == length
 
 
+@pytest.mark.parametrize(
+    ("request_hex", "slots"),
+    [
+        ("021151FCC00FFF0090000 11D64000A00004804", 8),
+        ("021F51FCC00FFF009000011C4755580000000001014953430012345678 0001D106", 8),
+        ("02185124C0000100900110C001C1000100002A0000FF02009D04", 2),
+        (
+            "022A5190C0000100900110601DA109060760857405080101BE10040E01000000065F1F0400621E5DFFFF 4D09",
+            10,
+        ),
+    ],
+)
+def test_golden_data_requests_take_the_printed_number_of_slots(request_hex, slots):
+    host = ready()
+    assert host.raw(bytes.fromhex(request_hex.replace(" ", ""))) == 0x06
+    assert host.wait((0x52,))[2] == b"\xff"
+    host.kernel.run_for(5_000_000)
+    assert host.segment.line.stats.busy_slots == slots
+
+
 def test_golden_reset_is_acked_and_leaves_the_modem_not_set():
     host = ready()
     assert host.raw(bytes.fromhex("0203212400")) == 0x06

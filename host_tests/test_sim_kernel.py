@@ -71,3 +71,19 @@ def test_the_real_time_driver_runs_due_events_and_brings_the_world_up_to_date_be
         assert now_us >= 2_000
 
     asyncio.run(run())
+
+
+def test_a_failing_callback_is_reported_and_the_world_goes_on():
+    async def run():
+        kernel, reported = Kernel(), []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context["exception"]))
+        driver = RealTime(kernel)
+        done = asyncio.Event()
+        kernel.call_at(1_000, lambda: 1 // 0)
+        kernel.call_at(2_000, done.set)
+        driver.start()
+        await asyncio.wait_for(done.wait(), 5)
+        driver.stop()
+        assert [type(error) for error in reported] == [ZeroDivisionError]
+
+    asyncio.run(run())

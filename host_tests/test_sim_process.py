@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -185,3 +186,21 @@ def test_sigterm_ends_a_run_and_everything_it_started(tmp_path):
         os.kill(int(port_file.read_text()), 0)
     written = json.loads((tmp_path / "state" / "config.json").read_text())
     assert written["wan"]["address"] == "127.0.0.1"
+
+
+def test_a_segment_without_gateway_offers_its_uart():
+    arguments = [sys.executable, "-m", "tools.sim", "--no-gateway", "--meters", "1"]
+    run = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(run.stdout.readline().rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), 10) as host:
+            host.sendall(bytes.fromhex("FFFA2C050BFFF0"))
+            status = b""
+            while len(status) < 4:
+                status += host.recv(4)
+        assert status == bytes.fromhex("3F020015")
+        run.send_signal(signal.SIGINT)
+        assert run.wait(10) == 0
+    finally:
+        run.kill()
+        run.stdout.close()

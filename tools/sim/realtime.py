@@ -24,10 +24,12 @@ class RealTime:
 
     def call(self, fn: "Callable[..., object]", *args: object) -> object:
         """Bring the world up to now, run fn(*args) in it, then arm the next event."""
-        self._advance()
-        result = fn(*args)
-        self._advance()
-        self._arm()
+        try:
+            self._advance()
+            result = fn(*args)
+            self._advance()
+        finally:
+            self._arm()
         return result
 
     def start(self) -> None:
@@ -56,5 +58,7 @@ class RealTime:
 
     def _tick(self) -> None:
         self._handle = None
-        self._advance()
-        self._arm()
+        try:
+            self._advance()
+        finally:  # a callback that failed is reported by the loop; the world must not stand still
+            self._arm()
