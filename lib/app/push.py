@@ -32,6 +32,7 @@ NAMES = ("push-dropped-no-buffer", "push-dropped-oldest", "pushes-sent", "push-c
 _FIRST_PAUSE_MS = const(1000)
 _MAX_PAUSE_MS = const(60000)
 _LINGER_MS = const(2000)
+_PATIENCE_MS = const(30000)  # with a target that neither answers nor refuses
 
 
 class PushRoute:
@@ -80,35 +81,37 @@ class PushRoute:
         """Send the queue to the first target that takes it; False when none did."""
         for host, port in self._targets:
             try:
-                reader, writer = await asyncio.open_connection(host, port)
-            except OSError:
+                await self._deliver_to(host, port)
+            except (OSError, asyncio.TimeoutError):
                 continue
-            try:
-                await self._write_queue(writer)
-            except OSError:
-                continue
-            finally:
-                writer.close()
-                await writer.wait_closed()
             return True
         return False
 
-    async def _write_queue(self, writer: "object") -> None:
-        while len(self._queue):
+    async def _deliver_to(self, host: str, port: int) -> None:
+        _, writer = await asyncio.wait_for_ms(asyncio.open_connection(host, port), _PATIENCE_MS)
+        try:
             while len(self._queue):
-                item = self._queue.peek()
-                buf, length = item  # type: ignore[misc]
-                start = HEADROOM - HEADER_LEN
-                writer.write(self._slab.view(buf)[start : start + length])  # type: ignore[attr-defined]
-                await writer.drain()  # type: ignore[attr-defined]
-                if self._queue.peek() is item:  # NOTE: a full queue may have dropped it meanwhile
-                    self._queue.pop()
-                    self._slab.free(buf)
+                await self._write_queue(writer)
+                await asyncio.sleep_ms(_LINGER_MS)
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+    async def _write_queue(self, writer: "object") -> None:
+        start = HEADROOM - HEADER_LEN
+        while len(self._queue):
+            item: "tuple[int, int]" = self._queue.peek()  # type: ignore[assignment]
+            buf, length = item
+            writer.write(self._slab.view(buf)[start : start + length])  # type: ignore[attr-defined]
+            await asyncio.wait_for_ms(writer.drain(), _PATIENCE_MS)  # type: ignore[attr-defined]
+            if self._queue.peek() is item:  # NOTE: a full queue may have dropped it meanwhile, and counted it
+                self._queue.pop()
+                self._slab.free(buf)
                 self.counters.inc(SENT)
-            await asyncio.sleep_ms(_LINGER_MS)
 
     def _drop_oldest(self) -> None:
-        buf, length = self._queue.pop()  # type: ignore[misc]
+        item: "tuple[int, int]" = self._queue.pop()  # type: ignore[assignment]
+        buf, length = item
         self._slab.free(buf)
         self.counters.inc(OVERWRITTEN)
         self._log.add(WARNING, events.PUSH_DROPPED, a=length)

@@ -91,12 +91,12 @@ class Session:
     async def write_out(self, clock: "object") -> None:
         """The writer task: queue to socket until closed."""
         while self.is_open:
-            item = self._queue.pop()
+            item: "tuple[int, int, int] | None" = self._queue.pop()  # type: ignore[assignment]
             if item is None:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            buf, off, length = item  # type: ignore[misc]
+            buf, off, length = item
             self.sending_since = clock.ticks_ms()  # type: ignore[attr-defined]
             try:
                 self.stream.write(self._slab.view(buf)[off : off + length])  # type: ignore[attr-defined]
@@ -188,6 +188,8 @@ class Listener:
         wpdu = WpduReader(self._config.number("wan.max_apdu"))
         while session.is_open:
             n = await reader.readinto(wpdu.target())  # type: ignore[attr-defined]
+            if n is None:  # woken for nothing
+                continue
             if not n:
                 return
             session.heard_at = self._clock.ticks_ms()  # type: ignore[attr-defined]
@@ -200,7 +202,8 @@ class Listener:
             session.owes_octets = wpdu.is_partial
             if step == WPDU_HEADER:
                 wpdu.give(await self._buffer_for(session), HEADROOM)
-                session.owes_octets = True
+                session.heard_at = self._clock.ticks_ms()  # type: ignore[attr-defined]
+                session.owes_octets = True  # from now on: the wait for the buffer was ours
             elif step == WPDU_READY:
                 buf, session.reading_buf = session.reading_buf, -1
                 ports = (wpdu.source, wpdu.destination)

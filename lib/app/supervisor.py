@@ -7,6 +7,7 @@ of life: "alive but not forwarding" ends in a reset.
 """
 
 import asyncio
+import sys
 
 from micropython import const
 
@@ -48,7 +49,9 @@ class Duty:
 class Supervisor:
     """Owns the duties and the watchdog. `is_modem_alive(now)` is the medium's own verdict."""
 
-    def __init__(self, clock: "object", watchdog: "object", log: "Log", is_modem_alive: "Callable[[int], bool]") -> None:
+    def __init__(
+        self, clock: "object", watchdog: "object", log: "Log", is_modem_alive: "Callable[[int], bool]"
+    ) -> None:
         self._clock = clock
         self._watchdog = watchdog
         self._log = log
@@ -100,21 +103,24 @@ class Supervisor:
             try:
                 await duty.factory(duty)
             except OSError as error:
-                cause = error.errno or -1
-            except Exception as error:  # a bug must not take the other duties with it
+                cause = _errno(error)
+            except Exception as error:  # noqa: BLE001 - a bug must not take the other duties with it
                 cause = -2
                 self._report(error)
             duty.deaths += 1
             self._log.add(ERROR, events.TASK_DIED, a=index, b=cause)
             ran_ms = ticks_diff(self._clock.ticks_ms(), began)  # type: ignore[attr-defined]
-            pause_ms = _RESTART_MS if ran_ms > _MAX_RESTART_MS else min(2 * pause_ms, _MAX_RESTART_MS)
+            if ran_ms > _MAX_RESTART_MS:
+                pause_ms = _RESTART_MS
             await asyncio.sleep_ms(pause_ms)
+            pause_ms = min(2 * pause_ms, _MAX_RESTART_MS)
 
     def _report(self, error: Exception) -> None:
-        """Where it happened, for the console; replaced in tests."""
-        import sys
+        """Where it happened, for the console."""
+        sys.print_exception(error)
 
-        if hasattr(sys, "print_exception"):
-            sys.print_exception(error)
-        else:
-            sys.excepthook(type(error), error, error.__traceback__)
+
+def _errno(error: OSError) -> int:
+    """The number an OSError carries, -1 when it is one of words."""
+    number = error.args[0] if error.args else -1
+    return number if isinstance(number, int) else -1

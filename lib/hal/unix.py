@@ -10,6 +10,7 @@ import asyncio
 import os
 import socket
 import sys
+from errno import ECONNRESET
 
 from micropython import const
 
@@ -47,8 +48,10 @@ class TcpModemPort:
         """Wait for octets, take the escapes out; raises OSError when the peer closes."""
         while True:
             n = await self._stream.readinto(mv)
+            if n is None:  # woken for nothing
+                continue
             if not n:
-                raise OSError("modem link closed")
+                raise OSError(ECONNRESET)
             n = self._unescape(mv, n)
             if n:
                 return n
