@@ -21,6 +21,7 @@ from tools.build import debian_source, system
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "build" / "micropython"
+USER_C_MODULES = ROOT / "firmware"  # the framing core is part of every interpreter built here
 # Debian trixie: (source package, archive, SHA-256). 1.25.0+ds-1 has its submodules stripped, hence Mbed TLS.
 MICROPYTHON = (
     "micropython",
@@ -93,6 +94,7 @@ def build_unix(tree: Path, variant: str) -> Path:
     build = build_dir(tree, variant)
     variables = [*OPTIONS, f"BUILD={build}", f"FROZEN_MANIFEST={tree}/extmod/asyncio/manifest.py"]
     variables += [f"MICROPY_MPYCROSS={mpy_cross}", f"CROSS_COMPILE={CROSS[variant]}"]
+    variables += [f"USER_C_MODULES={USER_C_MODULES}"]
     make(tree / "ports" / "unix", OUT / f"{variant}.log", *variables)
     return build / "micropython"
 
@@ -100,6 +102,7 @@ def build_unix(tree: Path, variant: str) -> Path:
 def inputs(tree: Path) -> str:
     """Fingerprint of everything a build depends on."""
     parts = [Path(__file__).read_text(), str(tree)]
+    parts += [path.read_text() for path in sorted(USER_C_MODULES.glob("*/*.[chm]*")) if path.is_file()]
     if (tree / ".git").exists():
         parts.append(subprocess.check_output(["git", "-C", str(tree), "describe", "--always", "--dirty"], text=True))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

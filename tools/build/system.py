@@ -19,7 +19,12 @@ COMMANDS = {
     "xz": "xz-utils",
     "bzip2": "bzip2",
     "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "qemu-arm-static": "qemu-user-static",
+    "clang": "clang libclang-rt-dev",  # the second brings libFuzzer and the sanitizers
+    "clang-tidy": "clang-tidy",
+    "cppcheck": "cppcheck",
+    "valgrind": "valgrind",
 }
 EXIT_MISSING = 3
 
@@ -51,6 +56,17 @@ def install(packages: list[str]) -> None:
     quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
     subprocess.run([*apt_get, "update", "-qq"], check=False, **quiet)  # type: ignore[call-overload]
     subprocess.run([*apt_get, "install", "-y", "-qq", "--no-install-recommends", *packages], check=True, **quiet)  # type: ignore[call-overload]
+
+
+def offer(*commands: str) -> bool:
+    """Like `require` for what can be done without: False when `commands` cannot be had here."""
+    packages = missing_packages(commands)
+    if packages and _apt_get() is not None:
+        try:
+            install(packages)
+        except subprocess.CalledProcessError:
+            print(f"could not install {' '.join(packages)}; going on without", flush=True)
+    return not missing_packages(commands)
 
 
 def require(*commands: str) -> None:
