@@ -86,7 +86,6 @@ def test_four_head_ends_use_the_line_as_well_as_one():
 
 def test_a_muted_meter_is_lost_and_then_refused_however_often_it_is_asked():
     rig, ledger = numbered_rig(4)
-    rig.run(60)
     rig.sim.nodes[rig.table.title(3)].set_muted(True)
     run = keep_asking(ledger, ledger.connect(), (0, 1, 2), 1000)
     pester(ledger, ledger.connect(), 3, 5)
@@ -102,13 +101,11 @@ def test_a_muted_meter_is_lost_and_then_refused_however_often_it_is_asked():
 @pytest.mark.parametrize("is_muted", (True, False))
 def test_a_meter_that_never_answers_costs_the_others_only_its_own_airtime(is_muted):
     alone, ledger = numbered_rig(4)
-    alone.run(60)  # the discovery burst is over
     run = keep_asking(ledger, ledger.connect(), (0, 1, 2), 60)
     base_s = alone.run_until(lambda: len(run) == 60, 300)
     slowest_s = max(asked.took_s for asked in run)
 
     rig, ledger = numbered_rig(4)
-    rig.run(60)
     if is_muted:
         rig.sim.nodes[rig.table.title(3)].set_muted(True)
     server(rig, 3).is_dumb = True
@@ -127,7 +124,6 @@ def test_a_meter_that_never_answers_costs_the_others_only_its_own_airtime(is_mut
 
 def test_while_a_dumb_meter_rests_in_guard_time_the_others_have_the_line():
     rig, ledger = numbered_rig(2)
-    rig.run(60)
     server(rig, 1).is_dumb = True
     ledger.ask(ledger.connect(), 1)
     rig.run_until(lambda: rig.forwarder.counters.named("dropped-no-answer") == 1, 10, 0.01)
@@ -177,7 +173,6 @@ def test_a_request_that_repeats_a_pending_one_is_on_the_air_once():
 
 def test_a_fifth_request_to_one_meter_is_refused_at_once():
     rig, ledger = numbered_rig(1)
-    rig.run(60)  # the line is free, so the first one goes at once
     hes = ledger.connect()
     asked = [ledger.ask(hes, 0, client_sap=16 + index) for index in range(7)]
     rig.run(0.01)

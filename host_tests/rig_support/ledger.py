@@ -16,11 +16,13 @@ from typing import Any
 from host_tests.rig_support import meters
 from host_tests.rig_support.meters import Numbered
 from tools.rig import Hes, Rig
+from tools.sim.options import SegmentOptions
 from tools.sim.segment import meter_title
 
 OPEN, ANSWERED, REFUSED, GIVEN_UP, ABANDONED = range(5)
 GIVE_UP_S = 150  # longer than the gateway holds any request: 60 s queue, 3 tries, the longest window
 PUBLIC = 16
+_BURST_S = 120  # of discovery rounds after a start: they share the line with data
 
 
 def sap_of(row: int) -> int:
@@ -97,11 +99,15 @@ class Ledger:
             self._end(asked, ABANDONED)
         hes.close()
 
+    def forget(self, asked: Asked) -> None:
+        """The head-end waits for this one no longer: an answer to it would be stale."""
+        self._end(asked, GIVEN_UP)
+
     def give_up(self) -> None:
         """Forget what has been open for longer than the gateway may hold it."""
         for asked in list(self.open.values()):
             if self.rig.kernel.now_us - asked.at_us > GIVE_UP_S * 1e6:
-                self._end(asked, GIVEN_UP)
+                self.forget(asked)
 
     def count(self, state: int) -> int:
         """Requests that ended so."""
@@ -167,13 +173,12 @@ class Ledger:
 
 
 def numbered_rig(count: int, **what: Any) -> tuple[Rig, Ledger]:
-    """A rig with `count` Numbered meters, all registered, and its ledger."""
-    from tools.sim.options import SegmentOptions
-
+    """A rig with `count` Numbered meters, all registered, the discovery burst over; and its ledger."""
     options = what.pop("options", None) or SegmentOptions()
     options.meters = count
     rig = Rig(options, Numbered, **what)
     rig.run_until_registered(count)
+    rig.run(_BURST_S)
     return rig, Ledger(rig)
 
 
