@@ -46,8 +46,8 @@ class Control:
             while line := await reader.readline():
                 writer.write((json.dumps(self.run_line(line)) + "\n").encode())
                 await writer.drain()
-        except (ConnectionError, ValueError):
-            pass  # gone, or a line beyond the limit: this connection ends
+        except (ConnectionError, ValueError, asyncio.CancelledError):
+            pass  # gone, a line beyond the limit, or the end of the run: this connection ends
         finally:
             writer.close()
 

@@ -49,6 +49,8 @@ class WanRelay:
         self._tasks.update(pumps)
         try:
             await asyncio.wait(pumps)
+        except asyncio.CancelledError:
+            pass  # the run ends
         finally:
             self._tasks.difference_update(pumps)
             writer.close()
