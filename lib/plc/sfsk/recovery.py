@@ -78,6 +78,8 @@ class Recovery:
 
     def begin(self, now: int, cause: int) -> None:
         """Take the modem down and start over by asking the chip how it is."""
+        if self.step == UP:
+            self._ladder.relapse()
         self._record(WARNING, events.MODEM_DOWN, cause)
         self._modem.set_down(now)
         self._enter(now, ASK)
@@ -251,8 +253,6 @@ class Recovery:
     def _to_line(self, now: int) -> None:
         self._ladder.restart()
         self._climb(now)
-
-    # --- inside ---
 
     def _send(self, now: int) -> None:
         # NOTE: the wait is a net under every command step: should a result ever fail to come,

@@ -51,6 +51,10 @@ class ResetLadder:
         """The rest is over: the next rung is the reset line."""
         self.rung = SOFT_RESET
 
+    def relapse(self) -> None:
+        """It had come up, and is down again soon: begin with what helped the last time."""
+        self.rung = max(self.rung - 1, NONE)
+
     def calm(self) -> None:
         """It has worked for a while."""
         self.rung = NONE
