@@ -44,6 +44,7 @@ class PushRoute:
         self._log = log
         self._queue = Ring(capacity)
         self._wake = asyncio.Event()
+        self.connect = asyncio.open_connection
         self.counters = Counters(NAMES)
 
     def __len__(self) -> int:
@@ -88,7 +89,7 @@ class PushRoute:
         return False
 
     async def _deliver_to(self, host: str, port: int) -> None:
-        _, writer = await asyncio.wait_for_ms(asyncio.open_connection(host, port), _PATIENCE_MS)
+        _, writer = await asyncio.wait_for_ms(self.connect(host, port), _PATIENCE_MS)
         try:
             while len(self._queue):
                 await self._write_queue(writer)
