@@ -22,10 +22,11 @@ class Console:
     def __init__(self, table: "Table", wan: str) -> None:
         self._table = table
         self._wan = wan
+        self.write = sys.stdout.write
 
     def __call__(self, log: "Log") -> None:
         """Print the newest record."""
-        sys.stdout.write(self.line(log.record()) + "\n")
+        self.write(self.line(log.record()) + "\n")
 
     def line(self, record: "tuple[int, int, int, int, int, int]") -> str:
         """One record as people read it."""
@@ -45,4 +46,4 @@ class Console:
         for row in range(self._table.end()):
             if self._table.row_of_addr(self._table.addr(row)) == row:
                 text = events.FORMATS[events.NODE_RESTORED].format(n=self.node(row))
-                sys.stdout.write("%d NOTICE %s\n" % (now_s, text))
+                self.write("%d NOTICE %s\n" % (now_s, text))
