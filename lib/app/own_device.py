@@ -7,6 +7,8 @@ The list of what is published is here and nowhere else. Node list: SAP assignmen
 
 from binascii import hexlify
 
+from micropython import const
+
 from app.config import Config
 from dlms.association import public_client
 from dlms.axdr import OCTET_STRING, UINT8, UINT16, UINT32
@@ -18,7 +20,6 @@ from dlms.cosem.sfsk import sfsk_objects
 from dlms.cosem.values import Array, Encoded, number
 from dlms.server import LogicalDevice
 from gateway.router import OWN_SAP
-from micropython import const
 from plc.medium import STAT_LATE, STAT_RX, STAT_TIMEOUT, STAT_TX
 
 TYPE_CHECKING = False

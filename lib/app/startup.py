@@ -10,11 +10,10 @@ from plc.sfsk.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from base.log import Log
-    from gateway.registration import Table
-
     from app.config import Config
     from app.console import Console
+    from base.log import Log
+    from gateway.registration import Table
 
 _TITLE_LETTERS = b"GWY"
 

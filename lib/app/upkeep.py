@@ -3,18 +3,18 @@
 
 import asyncio
 
+from micropython import const
+
 from base import events
 from base.log import ERROR, WARNING
 from base.ticks import Uptime
-from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from app.supervisor import Duty
     from base.log import Log
     from gateway.journal import Journal
     from gateway.registration import Table
-
-    from app.supervisor import Duty
 
 _PERIOD_MS = const(1000)
 _DAY_S = const(86400)

@@ -11,9 +11,13 @@ class Medium(Protocol):
     headroom: int  # octets needed in front of an APDU
     tailroom: int  # octets needed behind it
     max_apdu: int  # largest APDU the medium carries in one piece
-    is_up: bool  # configured, synchronised, operating
-    is_open: bool  # inside the operating window
     counters: Counters
+    @property
+    def is_up(self) -> bool:
+        """Configured, synchronised, operating."""
+    @property
+    def is_open(self) -> bool:
+        """Inside the operating window."""
     def start(self, now: int) -> None: ...
     def submit(
         self,
