@@ -7,8 +7,9 @@ RUNTIME ?= micropython
 WAN_PORT ?= 4059
 SIM_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_SECONDS ?= 600
 
-.PHONY: setup run test lint pytest test-micropython test-freeze bench micropython micropython-arm clean
+.PHONY: setup run test lint pytest test-micropython test-freeze test-arm framing fuzz sizes bench micropython micropython-arm clean
 
 setup:
 	@tools/build/setup.sh
@@ -17,7 +18,7 @@ run: setup
 	@GW_INSTALL=0 tools/build/runtime.sh $(RUNTIME)
 	@exec $(PY) -m tools.sim --medium $(MEDIUM) --runtime $(RUNTIME) --wan-port $(WAN_PORT) --meters $(METERS) $(SIM_ARGS)
 
-test: lint pytest test-micropython test-freeze
+test: lint pytest test-micropython test-freeze framing sizes
 
 lint: setup
 	$(PY) -m ruff check .
@@ -35,6 +36,23 @@ test-micropython: setup micropython
 
 test-freeze: setup micropython
 	$(PY) tools/check_freeze.py
+
+# The C framing core: static analysis, a short fuzzing run, its suite on CPython, MicroPython and 32-bit ARM.
+framing: setup
+	$(PY) -m tools.check_framing
+	$(PY) -m host_tests.framing.lanes
+
+# As long as you like: FUZZ_SECONDS=3600.
+fuzz: setup
+	$(PY) -m tools.check_framing --fuzz-seconds $(FUZZ_SECONDS)
+
+# Octets of bytecode and of the native module against firmware/sizes.toml.
+sizes: setup micropython
+	$(PY) -m tools.check_sizes
+
+# The device tests on 32-bit ARM under emulation.
+test-arm: setup micropython-arm
+	$(PY) host_tests/micropython/run.py --runtime arm
 
 bench: setup micropython
 	@exec $(PY) -m tools.bench $(BENCH_ARGS)

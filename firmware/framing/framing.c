@@ -3,6 +3,8 @@
 // (g3.md 2.2, 2.3), IEC 62056-4-7 wrapper, ISO/IEC 13239 FCS-16, NIST SP 800-38D GHASH.
 #include "framing.h"
 
+#include <stddef.h>
+
 #ifndef FRAMING_BUILD_ID
 #error "FRAMING_BUILD_ID is set by the build: 16 hex digits over framing.h and framing.c"
 #endif
@@ -269,8 +271,9 @@ int32_t framing_usi_crc(uint32_t protocol, framing_in_t mv, uint32_t off, uint32
         return FRAMING_BAD_RANGE;
     }
     uint32_t crc = usi_crc(count, 0, mv.at + off, length);
-    for (uint32_t i = 0; i < count; i++) {
-        dst.at[dst_off + i] = (uint8_t)(crc >> (8u * (count - 1u - i)));
+    uint8_t *to = dst.at + dst_off;
+    for (uint32_t i = count; i > 0; i--) {
+        *to++ = (uint8_t)(crc >> (8u * (i - 1u)));
     }
     return (int32_t)count;
 }
@@ -387,19 +390,19 @@ static uint8_t usi_flag(uint8_t *state, uint8_t *frame) {
     return event;
 }
 
-static uint8_t usi_store(uint8_t *state, framing_out_t frame, uint8_t octet) {
+static uint8_t usi_store(uint8_t *state, const framing_out_t *frame, uint8_t octet) {
     uint32_t pos = usi_pos(state);
-    if (pos >= frame.len || pos >= USI_MAX_FRAME) {
+    if (pos >= frame->len || pos >= USI_MAX_FRAME) {
         state[USI_PHASE] = USI_SKIP;
         return USI_TOO_LONG;
     }
-    frame.at[pos] = octet;
+    frame->at[pos] = octet;
     set_usi_pos(state, pos + 1);
     state[USI_PHASE] = USI_BODY;
     return USI_NONE;
 }
 
-static uint8_t usi_octet(uint8_t *state, framing_out_t frame, uint8_t octet) {
+static uint8_t usi_octet(uint8_t *state, const framing_out_t *frame, uint8_t octet) {
     switch (state[USI_PHASE]) {
         case USI_HUNT:
             state[USI_PHASE] = USI_SKIP;
@@ -446,7 +449,7 @@ int32_t framing_usi_deframe(framing_out_t state, framing_out_t frame, framing_in
     }
     while (off < end && live[USI_EVENT] == USI_NONE) {
         uint8_t octet = src.at[off++];
-        live[USI_EVENT] = octet == FLAG ? usi_flag(live, frame.at) : usi_octet(live, frame, octet);
+        live[USI_EVENT] = octet == FLAG ? usi_flag(live, frame.at) : usi_octet(live, &frame, octet);
     }
     copy4(state.at, live);
     return (int32_t)off;
@@ -505,14 +508,14 @@ static void clear(element_t *z) {
 }
 
 static void xor_from(element_t *z, const uint8_t *at) {
-    for (uint32_t i = 0; i < 4; i++) {
-        z->w[i] ^= load32(at + 4 * i);
+    for (uint32_t i = 0; i < 4; i++, at += 4) {
+        z->w[i] ^= load32(at);
     }
 }
 
 static void store_element(uint8_t *at, const element_t *z) {
-    for (uint32_t i = 0; i < 4; i++) {
-        store32(at + 4 * i, z->w[i]);
+    for (uint32_t i = 0; i < 4; i++, at += 4) {
+        store32(at, z->w[i]);
     }
 }
 
@@ -534,6 +537,11 @@ static void times_x4(element_t *z) {
     z->w[0] ^= (uint32_t)reduce[out] << 16;
 }
 
+// H times the half octet `row`; row 8 is H itself, for the high bit is x^0.
+static uint8_t *table_row(uint8_t *state, uint32_t row) {
+    return state + (size_t)GHASH_BLOCK * row;
+}
+
 // Y = Y times H.
 static void ghash_multiply(uint8_t *state) {
     uint8_t *y = state + GHASH_Y;
@@ -541,9 +549,9 @@ static void ghash_multiply(uint8_t *state) {
     clear(&z);
     for (uint32_t i = GHASH_BLOCK; i > 0; i--) {
         times_x4(&z);
-        xor_from(&z, state + 16u * (y[i - 1] & 0xFu));
+        xor_from(&z, table_row(state, y[i - 1] & 0xFu));
         times_x4(&z);
-        xor_from(&z, state + 16u * (uint32_t)(y[i - 1] >> 4));
+        xor_from(&z, table_row(state, y[i - 1] >> 4));
     }
     store_element(y, &z);
 }
@@ -553,7 +561,35 @@ static int is_ghash_state(framing_out_t state) {
 }
 
 static uint8_t *ghash_count(uint8_t *state) {
-    return state + GHASH_COUNTS + 4u * (state[GHASH_PART] - 1u);
+    return state + GHASH_COUNTS + (state[GHASH_PART] == PART_TEXT ? 4 : 0);
+}
+
+static void wipe(uint8_t *state) {
+    for (uint32_t i = 0; i < GHASH_STATE_LEN; i++) {
+        state[i] = 0;
+    }
+}
+
+static void make_table(uint8_t *state, element_t *z) {
+    for (uint32_t row = 8; row > 0; row >>= 1) {
+        store_element(table_row(state, row), z);
+        uint32_t out = z->w[3] & 1u;
+        shift_right(z, 1);
+        z->w[0] ^= out ? 0xE1000000u : 0u;
+    }
+    for (uint32_t row = 3; row < 16; row++) {
+        uint32_t low = row & (~row + 1u); // its lowest bit: the row is the sum of that one and the rest
+        clear(z);
+        xor_from(z, table_row(state, low));
+        xor_from(z, table_row(state, row ^ low));
+        store_element(table_row(state, row), z);
+    }
+    clear(z);
+}
+
+static int32_t set_part(uint8_t *state, uint8_t part) {
+    state[GHASH_PART] = part;
+    return 0;
 }
 
 int32_t framing_ghash_start(framing_out_t state, framing_in_t key, uint32_t off) {
@@ -563,25 +599,9 @@ int32_t framing_ghash_start(framing_out_t state, framing_in_t key, uint32_t off)
     element_t z;
     clear(&z);
     xor_from(&z, key.at + off);
-    for (uint32_t i = 0; i < GHASH_STATE_LEN; i++) {
-        state.at[i] = 0;
-    }
-    for (uint32_t row = 8; row > 0; row >>= 1) {
-        store_element(state.at + 16 * row, &z);
-        uint32_t out = z.w[3] & 1u;
-        shift_right(&z, 1);
-        z.w[0] ^= out ? 0xE1000000u : 0u;
-    }
-    for (uint32_t row = 3; row < 16; row++) {
-        uint32_t low = row & (~row + 1u); // its lowest bit: the row is the sum of that one and the rest
-        element_t sum;
-        clear(&sum);
-        xor_from(&sum, state.at + 16 * low);
-        xor_from(&sum, state.at + 16 * (row ^ low));
-        store_element(state.at + 16 * row, &sum);
-    }
-    state.at[GHASH_PART] = PART_AAD;
-    return 0;
+    wipe(state.at);
+    make_table(state.at, &z);
+    return set_part(state.at, PART_AAD);
 }
 
 int32_t framing_ghash_update(framing_out_t state, framing_in_t mv, uint32_t off, uint32_t length) {
@@ -617,8 +637,7 @@ int32_t framing_ghash_text(framing_out_t state) {
         return FRAMING_BAD_STATE;
     }
     ghash_pad(state.at);
-    state.at[GHASH_PART] = PART_TEXT;
-    return 0;
+    return set_part(state.at, PART_TEXT);
 }
 
 int32_t framing_ghash_finish(framing_out_t state, framing_out_t dst, uint32_t off) {
@@ -636,11 +655,9 @@ int32_t framing_ghash_finish(framing_out_t state, framing_out_t dst, uint32_t of
     xor_from(&z, state.at + GHASH_Y);
     store_element(state.at + GHASH_Y, &z);
     ghash_multiply(state.at);
-    for (uint32_t i = 0; i < GHASH_BLOCK; i++) {
-        dst.at[off + i] = state.at[GHASH_Y + i];
-    }
-    for (uint32_t i = 0; i < GHASH_STATE_LEN; i++) {
-        state.at[i] = 0; // the table is the key
-    }
+    clear(&z);
+    xor_from(&z, state.at + GHASH_Y);
+    wipe(state.at); // the table is the key
+    store_element(dst.at + off, &z);
     return 0;
 }

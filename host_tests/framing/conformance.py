@@ -14,6 +14,7 @@ sys.path[:0] = [sys.argv[1], HERE]
 import suite_bounds  # noqa: E402
 import suite_golden  # noqa: E402
 import suite_heap  # noqa: E402
+import suite_pick  # noqa: E402
 import suite_stream  # noqa: E402
 
 
@@ -46,7 +47,7 @@ def main() -> int:
         print("not the core to be tested:", core.kind(), core.build_id())
         return 1
     failed = passed = 0
-    for module in (suite_golden, suite_stream, suite_bounds, suite_heap):
+    for module in (suite_golden, suite_stream, suite_bounds, suite_heap, suite_pick):
         for name, function in tests_of(module):
             try:
                 function(core, framing_py)

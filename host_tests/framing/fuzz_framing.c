@@ -45,8 +45,9 @@ static uint8_t *copy(const uint8_t *from, size_t len) {
     return to;
 }
 
+// Some length up to `limit`, or as often `limit` itself.
 static framing_out_t room(input_t *in, uint32_t limit) {
-    uint32_t len = number(in) % (limit + 1);
+    uint32_t first = number(in), len = first & 1u ? limit : first % (limit + 1);
     framing_out_t span = { calloc(len ? len : 1, 1), len };
     CHECK(span.at != NULL);
     for (uint32_t i = 0; i < len && i < 8; i++) {
@@ -91,7 +92,8 @@ static void any_encoder(input_t *in) {
 static void any_state(input_t *in) {
     int is_usi = (int)octet(in) & 1;
     uint32_t status_len = octet(in), off = 0;
-    framing_out_t state = room(in, 5), frame = room(in, 300);
+    static const uint32_t sizes[] = { LOCAL_MAX_FRAME, LOCAL_MAX_FRAME - 1, USI_MIN_FRAME, 30, 300 };
+    framing_out_t state = room(in, 5), frame = room(in, sizes[octet(in) % 5]);
     framing_in_t src = rest(in);
     while (off < src.len) {
         uint32_t end = off + 1 + (src.at[off] & 0x3Fu);

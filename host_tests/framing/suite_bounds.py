@@ -30,7 +30,9 @@ def test_usi_crc_stays_inside_both_buffers(core: "object", twin: "object") -> No
     for protocol, count in ((0x25, 2), (0x31, 1), (0x00, 4)):
         _ranges(core.usi_crc, (protocol, bytes(6)), 6, (bytearray(count), 0))
         core.usi_crc(protocol, b"", 0, 0, bytearray(9), 9 - count)
-        for dst, off in ((bytearray(count - 1), 0), (bytearray(9), 10 - count), (bytearray(9), -1), (bytearray(9), 1 << 40)):
+        tools.refuses(core.usi_crc, protocol, b"", 0, 0, bytearray(count - 1), 0)
+        for off in (10 - count, 9, 10, -1, 1 << 40):
+            dst = bytearray(9)
             tools.refuses(core.usi_crc, protocol, b"", 0, 0, dst, off)
     for protocol in (-1, 0x08, 0x40, 0x65, 0x125, 1 << 40):
         tools.refuses(core.usi_crc, protocol, b"", 0, 0, bytearray(4), 0)
@@ -133,7 +135,8 @@ def test_ghash_refuses_buffers_states_and_order(core: "object", twin: "object") 
     for off in (-1, 3, 18, 1 << 32):
         tools.refuses(core.ghash_start, state, key, off)
     tools.refuses(core.ghash_start, bytearray(words.GHASH_STATE_LEN - 1), key, 0)
-    for function, args in ((core.ghash_update, (b"x", 0, 1)), (core.ghash_text, ()), (core.ghash_finish, (bytearray(16), 0))):
+    calls = ((core.ghash_update, (b"x", 0, 1)), (core.ghash_text, ()), (core.ghash_finish, (bytearray(16), 0)))
+    for function, args in calls:
         tools.refuses(function, state, *args)
         for part in (3, 255):
             tools.refuses(function, bytearray(280) + bytes((part,)), *args)
@@ -170,8 +173,9 @@ def test_one_buffer_for_everything_breaks_nothing(core: "object", twin: "object"
 
 
 def test_wrong_types_and_counts_are_type_errors(core: "object", twin: "object") -> None:
-    calls = ((core.sum16, (5, 0, 0)), (core.sum16, (b"x", "0", 0)), (core.sum16, (b"x", 0)), (core.sum16, (b"x", 0, None)))
-    for function, args in calls + ((core.wpdu_scan, (b"x",)), (core.ghash_text, ())):
+    sums = ((5, 0, 0), (b"x", "0", 0), (b"x", 0), (b"x", 0, None))
+    calls = [(core.sum16, args) for args in sums] + [(core.wpdu_scan, (b"x",)), (core.ghash_text, ())]
+    for function, args in calls:
         try:
             function(*args)
         except TypeError:

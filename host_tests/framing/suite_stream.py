@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# ruff: noqa: B905 - zip() of MicroPython knows no strict=
 """Framing suite: corruption, noise, resynchronisation, and the twin beside the core on all of it."""
 
 from binascii import unhexlify

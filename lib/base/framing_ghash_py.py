@@ -24,7 +24,7 @@ _REDUCE4 = (
 )  # fmt: skip
 
 
-def ghash_start(state: bytearray, key: "memoryview | bytes", off: int) -> int:
+def ghash_start(state: bytearray, key: "memoryview | bytearray | bytes", off: int) -> int:
     """Begin with H = key[off : off + 16]; `state` is GHASH_STATE_LEN octets. Returns 0."""
     if len(state) < _STATE_LEN or not 0 <= off <= len(key) or len(key) - off < _BLOCK:
         raise ValueError("framing: range")
@@ -42,7 +42,7 @@ def ghash_start(state: bytearray, key: "memoryview | bytes", off: int) -> int:
     return 0
 
 
-def ghash_update(state: bytearray, mv: "memoryview | bytes", off: int, length: int) -> int:
+def ghash_update(state: bytearray, mv: "memoryview | bytearray | bytes", off: int, length: int) -> int:
     """Absorb `length` octets into the part that is open. Returns 0.
 
     ValueError for a state that is not open or a part of 512 MiB or more.

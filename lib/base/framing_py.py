@@ -13,9 +13,21 @@ from base.framing_ghash_py import ghash_finish, ghash_start, ghash_text, ghash_u
 from base.framing_usi_py import usi_crc, usi_deframe, usi_encode_into
 
 __all__ = (
-    "build_id deframe encode_into fcs16 ghash_finish ghash_start ghash_text ghash_update kind sum16"
-    " usi_crc usi_deframe usi_encode_into wpdu_scan"
-).split()
+    "build_id",
+    "deframe",
+    "encode_into",
+    "fcs16",
+    "ghash_finish",
+    "ghash_start",
+    "ghash_text",
+    "ghash_update",
+    "kind",
+    "sum16",
+    "usi_crc",
+    "usi_deframe",
+    "usi_encode_into",
+    "wpdu_scan",
+)
 
 _STX = const(0x02)
 _ACK = const(0x06)
@@ -97,7 +109,12 @@ def encode_into(mv: "memoryview | bytearray", start: int, command: int, data_len
 
 
 def deframe(
-    state: bytearray, frame: "memoryview | bytearray", status_len: int, src: "memoryview | bytes", off: int, end: int
+    state: bytearray,
+    frame: "memoryview | bytearray",
+    status_len: int,
+    src: "memoryview | bytearray | bytes",
+    off: int,
+    end: int,
 ) -> int:
     """Consume src[off:end] up to and including the first event; return the next offset.
 
@@ -125,7 +142,7 @@ def deframe(
     return off
 
 
-def wpdu_scan(mv: "memoryview | bytes", off: int, end: int, max_apdu: int) -> int:
+def wpdu_scan(mv: "memoryview | bytearray | bytes", off: int, end: int, max_apdu: int) -> int:
     """Octets of the APDU whose wrapper header stands at mv[off:end]; 0 when the header is incomplete.
 
     WPDU_BAD_VERSION (-1) or WPDU_BAD_LENGTH (-2: none, or more than `max_apdu`) when it is none.
@@ -185,7 +202,7 @@ def _length(state: bytearray, frame: "memoryview | bytearray", octet: int) -> No
 
 
 def _collect(
-    state: bytearray, frame: "memoryview | bytearray", src: "memoryview | bytes", off: int, end: int
+    state: bytearray, frame: "memoryview | bytearray", src: "memoryview | bytearray | bytes", off: int, end: int
 ) -> int:
     pos = state[_POS]
     take = min(state[_NEED] - pos, end - off)

@@ -50,7 +50,12 @@ _USI_GARBAGE = const(7)
 
 
 def usi_crc(
-    protocol: int, mv: "memoryview | bytes", off: int, length: int, dst: "memoryview | bytearray", dst_off: int
+    protocol: int,
+    mv: "memoryview | bytearray | bytes",
+    off: int,
+    length: int,
+    dst: "memoryview | bytearray",
+    dst_off: int,
 ) -> int:
     """Write the CRC of `protocol` over `length` octets at dst[dst_off], big-endian; its octets (1, 2, 4)."""
     count = _crc_len(protocol)
@@ -63,7 +68,12 @@ def usi_crc(
 
 
 def usi_encode_into(
-    dst: "memoryview | bytearray", dst_off: int, protocol: int, src: "memoryview | bytes", off: int, length: int
+    dst: "memoryview | bytearray",
+    dst_off: int,
+    protocol: int,
+    src: "memoryview | bytearray | bytes",
+    off: int,
+    length: int,
 ) -> int:
     """Write the frame with both flags at dst[dst_off]; returns its octets.
 
@@ -91,7 +101,7 @@ def usi_encode_into(
 
 
 def usi_deframe(
-    state: bytearray, frame: "memoryview | bytearray", src: "memoryview | bytes", off: int, end: int
+    state: bytearray, frame: "memoryview | bytearray", src: "memoryview | bytearray | bytes", off: int, end: int
 ) -> int:
     """Consume src[off:end] up to and including the first event; return the next offset.
 
@@ -128,7 +138,7 @@ def _crc_len(protocol: int) -> int:
     return 4 if 0 <= protocol <= _CRC32_LAST else 0
 
 
-def _crc(count: int, octets: "memoryview | bytes") -> int:
+def _crc(count: int, octets: "memoryview | bytearray | bytes") -> int:
     if count == 2:
         return _crc16(octets)
     if count == 4:
@@ -139,7 +149,7 @@ def _crc(count: int, octets: "memoryview | bytes") -> int:
     return crc
 
 
-def _crc16(octets: "memoryview | bytes") -> int:
+def _crc16(octets: "memoryview | bytearray | bytes") -> int:
     # NOTE: octets enter at the low end: the plain remainder, 0xBEEF for "123456789", not 0x31C3.
     crc = 0
     for octet in octets:
@@ -148,7 +158,7 @@ def _crc16(octets: "memoryview | bytes") -> int:
     return crc
 
 
-def _crc32(octets: "memoryview | bytes") -> int:
+def _crc32(octets: "memoryview | bytearray | bytes") -> int:
     # Polynomial 0x04C11DB7, high bit first, register 0, not inverted: 0x89A1897F for "123456789".
     crc = 0
     for octet in octets:
