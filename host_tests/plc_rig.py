@@ -14,11 +14,18 @@ from base.log import DEBUG, Log
 from base.ticks import ticks_diff
 from gateway.journal import Journal
 from gateway.registration import Table
-from plc.medium import BROADCAST, NODE_BACK_EVENT, NODE_LOST_EVENT, NODE_ONLINE, NODE_UP_EVENT, UPLINK_FOREIGN
-from plc.medium import UPLINK_LAST, UPLINK_MORE
+from plc.medium import (
+    BROADCAST,
+    NODE_BACK_EVENT,
+    NODE_LOST_EVENT,
+    NODE_ONLINE,
+    NODE_UP_EVENT,
+    UPLINK_FOREIGN,
+    UPLINK_LAST,
+    UPLINK_MORE,
+)
 from plc.sfsk.segment import Segment
 from plc.sfsk.settings import Settings
-
 from tools.sim import segment as sim
 from tools.sim.kernel import Timer
 from tools.sim.options import SegmentOptions

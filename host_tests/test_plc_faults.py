@@ -7,9 +7,9 @@ import random
 from collections.abc import Callable
 
 import pytest
-from plc.medium import DONE_LINK_DOWN, DONE_NO_REPLY, DONE_NOT_SENT, DONE_REPLIED
 
 from host_tests.plc_rig import Rig
+from plc.medium import DONE_LINK_DOWN, DONE_NO_REPLY, DONE_NOT_SENT, DONE_REPLIED
 from tools.sim.chip_faults import HUNG_LINE, HUNG_POWER
 from tools.sim.options import SegmentOptions
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from plc.medium import DONE_NO_REPLY, DONE_REPLIED, DONE_SENT, NODE_UP_EVENT, UPLINK_LAST, UPLINK_MORE
-from plc.sfsk.line import FREE
 
 from host_tests.plc_rig import BROADCAST, Rig
+from plc.medium import DONE_NO_REPLY, DONE_REPLIED, DONE_SENT, NODE_UP_EVENT, UPLINK_LAST, UPLINK_MORE
+from plc.sfsk.line import FREE
 from tools.sim.options import ChipOptions, LineOptions, SegmentOptions
 
 GET = b"\xc0\x01\xc1"

@@ -27,13 +27,19 @@ class Credits:
     def __init__(self, nodes: "Nodes", settings: "Settings") -> None:
         self._nodes = nodes
         self._max = settings["max_credit"]
+        self._initial = settings["initial_credit"]
         self._margin = settings["credit_margin"]
         self._restored = min(settings["restored_credit"], self._max)
         self._seen = bytearray(nodes.capacity)
         self._missed = bytearray(nodes.capacity)
 
     def of(self, row: int) -> int:
-        """Credit for the next frame to `row`; generous while it has not been heard yet."""
+        """Credit for the next frame to `row`; generous while it has not been heard yet.
+
+        For plc.medium.BROADCAST: what the farthest node needs.
+        """
+        if row < 0:
+            return self._deepest()
         credit = self._nodes.credit(row)
         if not self._seen[row]:
             credit = max(credit, self._restored)
@@ -75,6 +81,12 @@ class Credits:
         self._seen[row] &= _IS_LEARNED
         step = misses if misses < 3 else self._max
         self._nodes.set_credit(row, self._bounded(self._nodes.credit(row) + step))
+
+    def _deepest(self) -> int:
+        credit = self._initial
+        for row in range(self._nodes.end()):
+            credit = max(credit, self._nodes.credit(row))
+        return min(credit, self._max)
 
     def _after_silence(self, row: int, need: int) -> int:
         """The credit with what a longer silence added in vain taken back, but for one."""

@@ -70,7 +70,8 @@ class KeepAlive:
 
     def is_urgent(self, now: int) -> bool:
         """The waiting row cannot wait for an idle line any longer."""
-        return self._row >= 0 and self._shared.seconds(now) - self._row_since_s >= self.span_s // 8
+        waited_s = max(self._shared.seconds(now) - self._row_since_s, self._walk.lag_ms(now) // 1000)
+        return self._row >= 0 and waited_s >= self.span_s // 8
 
     def begin(self, now: int) -> None:
         """Ping the row `is_ready` stopped at."""

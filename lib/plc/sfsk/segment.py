@@ -29,6 +29,7 @@ from plc.sfsk.modem import Modem
 from plc.sfsk.operating_window import OperatingWindow
 from plc.sfsk.shared import Shared
 from plc.sfsk.think import Think
+from plc.sfsk.turns import Turns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from plc.sfsk.settings import Settings
 
 _NOBODY = const(-2)
-_BUSY_MS = const(30000)  # data this recently: head-ends are at work, keep discovery short
 _BUSY_FAULT_MS = const(2000)  # beyond the longest frame that may just be coming in
 _WINDOW_CHECK_MS = const(1000)
 _NO_REPLY_COMES = const(-1)
@@ -57,12 +57,20 @@ class Segment:
         sink: "MediumSink",
         log: "Log | None" = None,
     ) -> None:
-        self.counters = Counters(counts.NAMES)
         self.settings = settings
+        self.counters = Counters(counts.NAMES)
         self.max_apdu = settings.max_msdu - llc.LLC_LEN
-        self._msb_first = bool(settings["mac_msb_first"])
+        self.is_open = True
         self._nodes = nodes
         self._sink = sink
+        self._make_parts(port, log)
+        self._node = _NOBODY
+        self._client_sap = 0
+        self._credit = 0
+        self._window_due: "int | None" = None
+
+    def _make_parts(self, port: "ModemPort", log: "Log | None") -> None:
+        settings, nodes = self.settings, self._nodes
         self._air = Airtime(settings["baud"], settings["time_scale"])
         self._credits = Credits(nodes, settings)
         self._shared = Shared(self._air, self.counters, self._credits, log)
@@ -70,20 +78,11 @@ class Segment:
         self.modem.busy_limit_ms = _BUSY_FAULT_MS + self._air.tx_ms(settings.max_msdu, 0)
         self.line = Line(self.modem, self._air, settings, self.counters)
         self._think = Think(nodes, self._air, settings, self.modem.link)
-        self.initiator = Initiator(self.modem, self.line, nodes, sink, settings, self._shared)
+        self.initiator = Initiator(self.modem, self.line, nodes, self._sink, settings, self._shared)
+        self._turns = Turns(self.line, self.initiator, self._sink)
         self.window = OperatingWindow(settings)
         self.cosem = CosemValues(self.modem, self.initiator.reports, settings, self.counters)
-        self._ind = Indication(self._msb_first)
-        self._node = _NOBODY
-        self._client_sap = 0
-        self._credit = 0
-        self._was_offered = False
-        self._was_own = False
-        self._is_offering = False
-        self._used_at = 0
-        self._was_used = False
-        self.is_open = True
-        self._window_due: "int | None" = None
+        self._ind = Indication(bool(settings["mac_msb_first"]))
 
     # --- Medium ---
 
@@ -116,16 +115,21 @@ class Segment:
             return False
         self._node = node
         self._client_sap = client_sap
-        self._credit = self.settings["initial_credit"] if node == BROADCAST else self._credits.of(node)
-        da = self.settings["broadcast_mac"] if node == BROADCAST else self._nodes.addr(node)
-        addresses = self.settings["initiator_mac"] << 12 | da
-        llc.put_header(buf, off, self._credit, addresses, server_sap << 8 | client_sap, self._msb_first)
-        if node == BROADCAST:
-            self.counters.inc(counts.TX_BROADCAST)
+        self._credit = self._credits.of(node)
+        self._address(buf, off, server_sap << 8 | client_sap)
         window_ms = self._think.window_ms(node, self._credit) if expects_reply else _NO_REPLY_COMES
-        self._took(now, False)
+        self._turns.data_took(now)
         self.line.begin(now, self, buf, (off, length), self._credit, window_ms)
         return True
+
+    def _address(self, buf: memoryview, off: int, saps: int) -> None:
+        if self._node == BROADCAST:
+            self.counters.inc(counts.TX_BROADCAST)
+            da = self.settings["broadcast_mac"]
+        else:
+            da = self._nodes.addr(self._node)
+        addresses = self.settings["initiator_mac"] << 12 | da
+        llc.put_header(buf, off, self._credit, addresses, saps, bool(self.settings["mac_msb_first"]))
 
     def feed(self, now: int, mv: "memoryview | bytes", n: int) -> None:
         """mv[:n] came from the UART. Never raises."""
@@ -148,7 +152,7 @@ class Segment:
 
     def airtime_ms(self, node: int, request_len: int, response_len: int) -> int:
         """Line time of an exchange of APDUs of these octets with `node`, think time included."""
-        credit = self.settings["initial_credit"] if node == BROADCAST else self._credits.of(node)
+        credit = self._credits.of(node)
         request = min(request_len, self.max_apdu) + llc.LLC_LEN
         if node == BROADCAST:
             return self._air.tx_ms(request, credit)
@@ -188,7 +192,7 @@ class Segment:
 
     def on_modem(self, now: int, is_up: bool) -> None:
         """The modem went up or down."""
-        self._was_offered = False
+        self._turns.offer_again()
         if is_up:
             self.initiator.restart(now)
         else:
@@ -254,40 +258,11 @@ class Segment:
         else:
             self.line.postpone(self._air.slots_ms(ind.airtime_slots() + ind.pending_slots()))
 
-    # --- whose turn on the line ---
-
-    def _took(self, now: int, is_own: bool) -> None:
-        self._was_own = is_own
-        self._was_offered = False
-        if not is_own:
-            self._used_at = now
-            self._was_used = True
+    # --- inside ---
 
     def _settle(self, now: int) -> None:
-        """After every event: if the line is free, somebody may have it."""
-        if self.line.state != FREE or not self.is_up or not self.is_open or self._is_offering:
-            return
-        if self._was_offered and not self._initiator_is_due(now):
-            return
-        self._is_offering = True
-        self._was_offered = True
-        is_first = not self._was_own and self.initiator.is_urgent(now)
-        if not is_first:
-            self._sink.on_free(now)
-        if self.line.state == FREE and self.initiator.run(now, self._is_busy(now)):
-            self._took(now, True)
-        if is_first and self.line.state == FREE:
-            self._sink.on_free(now)
-        self._is_offering = False
-
-    def _initiator_is_due(self, now: int) -> bool:
-        due = self.initiator.next_deadline()
-        return due is not None and ticks_diff(now, due) >= 0
-
-    def _is_busy(self, now: int) -> bool:
-        if self._was_used and ticks_diff(now, self._used_at) > _BUSY_MS:
-            self._was_used = False
-        return self._was_used
+        if self.is_up and self.is_open:
+            self._turns.settle(now)
 
     def _check_window(self, now: int) -> None:
         if self._window_due is None or ticks_diff(now, self._window_due) < 0:
@@ -295,4 +270,4 @@ class Segment:
         self._window_due = ticks_add(now, _WINDOW_CHECK_MS)
         was_open, self.is_open = self.is_open, self.window.is_open(now)
         if self.is_open and not was_open:
-            self._was_offered = False
+            self._turns.offer_again()

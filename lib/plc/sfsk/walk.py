@@ -42,8 +42,12 @@ class Walk:
         self.row = (self.row + 1) % rows
         self._left -= 1
         if not self._left:
-            self._due = ticks_add(now, self._interval_ms(rows))
+            self._due = ticks_add(self._due, self._interval_ms(rows))
         return True
+
+    def lag_ms(self, now: int) -> int:
+        """How far the walk is behind its pace, because somebody stopped it at a row."""
+        return max(ticks_diff(now, self._due), 0)
 
     def idle(self, now: int) -> None:
         """There are no rows: look again after a step."""

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Whose turn it is on a free line: data, or the initiator's own traffic.
+
+Own policy (sfsk.md specifies none): data first; own traffic first when it is urgent, but
+never twice in a row while data waits. The sink is asked once each time the line frees; later
+it submits when it has something.
+"""
+
+from micropython import const
+
+from base.ticks import ticks_diff
+from plc.sfsk.line import FREE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plc.contract import MediumSink
+    from plc.sfsk.initiator import Initiator
+    from plc.sfsk.line import Line
+
+_BUSY_MS = const(30000)  # data this recently: head-ends are at work, keep discovery short
+
+
+class Turns:
+    """Calls sink.on_free or initiator.run; both may take the line at once."""
+
+    def __init__(self, line: "Line", initiator: "Initiator", sink: "MediumSink") -> None:
+        self._line = line
+        self._initiator = initiator
+        self._sink = sink
+        self._was_offered = False
+        self._was_own = False
+        self._is_offering = False
+        self._used_at = 0
+        self._was_used = False
+
+    def data_took(self, now: int) -> None:
+        """The sink has the line."""
+        self._was_own = self._was_offered = False
+        self._was_used = True
+        self._used_at = now
+
+    def offer_again(self) -> None:
+        """Something changed: ask the sink once more when the line is free."""
+        self._was_offered = False
+
+    def settle(self, now: int) -> None:
+        """After every event on an operating segment: if the line is free, offer it."""
+        if self._line.state != FREE or self._is_offering:
+            return
+        if self._was_offered and not self._is_own_due(now):
+            return
+        self._is_offering = True
+        self._was_offered = True
+        own_first = not self._was_own and self._initiator.is_urgent(now)
+        if not own_first:
+            self._sink.on_free(now)
+        if self._line.state == FREE and self._initiator.run(now, self._is_busy(now)):
+            self._was_own = True
+            self._was_offered = False
+        if own_first and self._line.state == FREE:
+            self._sink.on_free(now)
+        self._is_offering = False
+
+    def _is_own_due(self, now: int) -> bool:
+        due = self._initiator.next_deadline()
+        return due is not None and ticks_diff(now, due) >= 0
+
+    def _is_busy(self, now: int) -> bool:
+        if self._was_used and ticks_diff(now, self._used_at) > _BUSY_MS:
+            self._was_used = False
+        return self._was_used
