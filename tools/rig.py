@@ -155,6 +155,7 @@ class Rig:
         self.sim = sim or SimSegment(options, make_server)
         self.kernel = self.sim.kernel
         self._timer: Timer | None = None
+        self._upkeep_timer: Timer | None = None
         self._hes_cnt = 0
         self._feed = memoryview(bytearray(512))
         self.events: list[tuple[int, int, int]] = []  # (virtual s, node, event)
@@ -230,6 +231,16 @@ class Rig:
         self._hes_cnt += 1
         return Hes(self, self._hes_cnt)
 
+    def power_cut(self) -> Any:
+        """The gateway's supply fails; the line goes on. Returns its flash: `Rig(fs=..., sim=rig.sim)`."""
+        for timer in (self._timer, self._upkeep_timer):
+            if timer is not None:
+                timer.cancel()
+        self.sim.chip.on_output = lambda octets: None
+        self.sim.chip.set_t_req(False)
+        shim.device.fs.reboot()
+        return shim.device.fs
+
     # --- inside ---
 
     def _on_uart(self, octets: bytes) -> None:
@@ -240,7 +251,7 @@ class Rig:
     def _each_second(self) -> None:
         self.upkeep.turn(self.now())
         self.reschedule()
-        self.kernel.call_later(1_000_000, self._each_second)
+        self._upkeep_timer = self.kernel.call_later(1_000_000, self._each_second)
 
     def reschedule(self) -> None:
         """Ask both engines when they want to be called next."""

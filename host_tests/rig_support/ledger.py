@@ -51,7 +51,7 @@ class Ledger:
 
     def __init__(self, rig: Rig) -> None:
         self.asked: list[Asked] = []
-        self.open: dict[tuple[int, int, int], Asked] = {}
+        self.open: dict[tuple[Hes, int, int], Asked] = {}
         self.wrong: list[str] = []
         self.on_end = lambda asked: None
         self.attach(rig)
@@ -71,7 +71,7 @@ class Ledger:
         self, hes: Hes, row: int, client_sap: int = PUBLIC, tag: int = meters.GET, length: int = 13, want: int = 0
     ) -> Asked | None:
         """Send the next request; None when the gateway would not read it or one is open on that pair."""
-        key = (hes.number, row, client_sap)
+        key = (hes, row, client_sap)
         if key in self.open:
             return None
         number = len(self.asked)
@@ -122,7 +122,7 @@ class Ledger:
     def _end(self, asked: Asked, state: int) -> None:
         asked.state = state
         asked.done_us = self.rig.kernel.now_us
-        self.open.pop((asked.hes.number, asked.row, asked.client_sap), None)
+        self.open.pop((asked.hes, asked.row, asked.client_sap), None)
         self.on_end(asked)
 
     def _on_transmit(self, tx: Any) -> None:
@@ -161,7 +161,7 @@ class Ledger:
 
     def _on_refusal(self, hes: Hes, source: int, destination: int) -> None:
         row = source - 0x10 - (source > 0x7F)
-        asked = self.open.get((hes.number, row, destination))
+        asked = self.open.get((hes, row, destination))
         if asked is None:
             return self._blame("refusal of nothing: %x %x" % (source, destination))
         if asked.sent_cnt:
