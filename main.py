@@ -25,6 +25,7 @@ from app.supervisor import Supervisor
 from app.upkeep import Upkeep
 from base.log import LEVELS, Log
 from base.slab import Slab
+from dlms.stats import new_counters
 from gateway.journal import Journal
 from gateway.registration import Table
 from gateway.router import Router
@@ -32,6 +33,10 @@ from hal import clock
 from hal.leaf import leaf
 from hal.net import no_delay
 from plc.sfsk.segment import Segment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from app.supervisor import Duty
 
 VERSION = b"0.1.0"
 _TAILROOM = 16
@@ -61,7 +66,8 @@ parts.clock = clock
 parts.log = log
 parts.table = table
 parts.sfsk = segment.cosem
-parts.counters = (forwarder.counters, listener.counters, segment.counters, push.counters)
+parts.own = new_counters()
+parts.counters = (forwarder.counters, listener.counters, segment.counters, push.counters, parts.own)
 parts.serial = leaf.serial_number()
 parts.version = VERSION
 parts.interpreter = sys.version.encode()
@@ -71,20 +77,20 @@ forwarder.medium = segment
 forwarder.device = own_device(parts)
 forwarder.push = push if config["push.targets"] else None
 
-console = Console(table, "%s:%d" % (config["wan.address"], config["wan.port"]))
+console = Console(table, "%s:%d" % (config.text("wan.address"), config.number("wan.port")))
 log.listener = console
 upkeep = Upkeep(table, journal, log, clock)
 upkeep.timed = (listener, forwarder.device)
 upkeep.medium = segment
 
 
-async def accept(reader, writer):
+async def accept(reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter") -> None:
     """One head-end connects."""
     no_delay(writer)
     await listener.serve(reader, writer)
 
 
-async def serve_wan(duty):
+async def serve_wan(duty: "Duty") -> None:
     """The DLMS listener, for as long as the network is there."""
     await leaf.network_up()
     server = await asyncio.start_server(accept, config.text("wan.address"), config.number("wan.port"))
@@ -93,13 +99,14 @@ async def serve_wan(duty):
     await server.wait_closed()
 
 
-async def run():
+async def run() -> None:
     """Start the duties; the supervisor never returns."""
-    upkeep.restore()
     log_configuration(log, config)
+    is_restored = upkeep.restore()
     supervisor = Supervisor(clock, leaf.watchdog(config.number("watchdog.timeout_ms")), log, segment.is_alive)
-    supervisor.add("timer", Timer(segment, forwarder, clock).run, budget_ms=5000)
-    supervisor.add("modem-reader", ModemReader(port, segment, clock).run)
+    if is_restored:  # else nobody may be registered: SAPs could move; SAP 1 says why
+        supervisor.add("timer", Timer(segment, forwarder, clock).run, budget_ms=5000)
+        supervisor.add("modem-reader", ModemReader(port, segment, clock).run)
     supervisor.add("upkeep", upkeep.run, budget_ms=10000)
     supervisor.add("wan", serve_wan)
     if config["push.targets"]:

@@ -35,6 +35,7 @@ from app.startup import router_extras, rules_from, segment_settings  # noqa: E40
 from app.upkeep import Upkeep  # noqa: E402
 from base.log import Log  # noqa: E402
 from base.slab import Slab  # noqa: E402
+from dlms.stats import new_counters  # noqa: E402
 from gateway.journal import Journal  # noqa: E402
 from gateway.registration import Table  # noqa: E402
 from gateway.router import Router  # noqa: E402
@@ -196,7 +197,8 @@ class Rig:
         parts = Parts()
         parts.config, parts.clock, parts.log, parts.table = self.config, clock, self.log, self.table
         parts.sfsk = self.segment.cosem
-        parts.counters = (self.forwarder.counters, self.listener.counters, self.segment.counters)
+        parts.own = new_counters()
+        parts.counters = (self.forwarder.counters, self.listener.counters, self.segment.counters, parts.own)
         parts.serial, parts.version, parts.interpreter = SERIAL, b"rig", b"rig"
         return parts
 

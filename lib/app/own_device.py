@@ -179,7 +179,7 @@ class Parts:
     """What the objects are about; filled in by main.py, read when a client asks.
 
     `counters`: counter sets in the order of 0-0:128.1.e (0 forwarding, 1 sessions, 2 segment,
-    3 push). Names of at most 16 octets where DLMS says so.
+    3 push, 4 `own`: what this device itself served and refused).
     """
 
     config: Config
@@ -188,6 +188,7 @@ class Parts:
     table: "Table"
     sfsk: "SfskSource"
     counters: "tuple[Counters, ...]"
+    own: "Counters"
     serial: bytes
     version: bytes
     interpreter: bytes
@@ -205,4 +206,5 @@ class Parts:
 
 def own_device(parts: Parts) -> LogicalDevice:
     """The logical device at SAP 1, for the public client."""
-    return LogicalDevice(own_objects(parts), (public_client(),), max_pdu=parts.config.number("wan.max_apdu"))
+    max_pdu = parts.config.number("wan.max_apdu")
+    return LogicalDevice(own_objects(parts), (public_client(),), max_pdu=max_pdu, counters=parts.own)

@@ -6,6 +6,7 @@ import asyncio
 from micropython import const
 
 from base import events
+from base.errors import LocalError
 from base.log import ERROR, WARNING
 from base.ticks import Uptime
 
@@ -36,12 +37,21 @@ class Upkeep:
         self.timed: "tuple[object, ...]" = ()
         self.medium: "object | None" = None
 
-    def restore(self) -> None:
-        """Fill the table from flash; all nodes it knew count as online."""
-        self._journal.replay(self._table)
+    def restore(self) -> bool:
+        """Fill the table from flash; all nodes it knew count as online.
+
+        False: the journal was written by newer firmware or for a larger table; it is left alone
+        and nobody may be registered.
+        """
+        try:
+            self._journal.replay(self._table)
+        except LocalError:
+            self._log.add(ERROR, events.JOURNAL_FAILED)
+            return False
         if self._journal.torn_at >= 0:
             self._log.add(WARNING, events.JOURNAL_TORN, a=self._journal.torn_at)
         self._table.restore_online()
+        return True
 
     async def run(self, duty: "Duty") -> None:
         """For ever; reports at every turn."""

@@ -17,19 +17,23 @@ ERROR = const(3)
 LEVELS = ("DEBUG", "NOTICE", "WARNING", "ERROR")
 NO_NODE = const(-1)
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _ROW = "<IBBhiii"
 _ROW_LEN = const(20)
 
 
 class Log:
-    """Ring of `capacity` records. `clock()` gives uptime seconds; `listener(index)` may be set."""
+    """Ring of `capacity` records. `now_s` is set by the application; `listener(log)` hears each record."""
 
     def __init__(self, capacity: int, level: int = NOTICE) -> None:
         self._rows = bytearray(capacity * _ROW_LEN)
         self._capacity = capacity
         self._next = 0
         self.level = level
-        self.listener: "object | None" = None
+        self.listener: "Callable[[Log], None] | None" = None
         self.now_s = 0
 
     def __len__(self) -> int:
@@ -48,9 +52,9 @@ class Log:
         struct.pack_into(_ROW, self._rows, off, self.now_s, level, event, node, a, b, 0)
         self._next += 1
         if self.listener is not None:
-            self.listener(self)  # type: ignore[operator]
+            self.listener(self)
 
     def record(self, back: int = 0) -> "tuple[int, int, int, int, int, int]":
         """(uptime s, level, event, node, a, b) of the record `back` places before the newest."""
         off = ((self._next - 1 - back) % self._capacity) * _ROW_LEN
-        return struct.unpack_from(_ROW, self._rows, off)[:6]  # type: ignore[return-value]
+        return struct.unpack_from(_ROW, self._rows, off)[:6]
