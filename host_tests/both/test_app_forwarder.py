@@ -5,7 +5,6 @@ from fakes import Rig, sessions_of_vectors, title, wpdu
 
 from plc.medium import (
     BROADCAST,
-    DONE_NO_REPLY,
     DONE_REPLIED,
     NODE_LOST,
     UPLINK_FOREIGN,
@@ -15,9 +14,6 @@ from plc.medium import (
 
 _GET = b"\xc0\x01\xc1\x00\x08\x00\x00\x01\x00\x00\xff\x02\x00"
 _GOT = b"\xc4\x01\xc1\x00\x09\x01\x2a"
-_AARQ = b"\x60\x1d\xa1\x09"
-_AARE = b"\x61\x07\xa2\x03\x02\x01\x00"
-_AARE_REJECTED = b"\x61\x07\xa2\x03\x02\x01\x01"
 _REFUSED = b"\xd8\x01\x01"
 
 
@@ -171,62 +167,6 @@ def test_an_identical_request_that_is_pending_is_not_sent_twice():
     assert rig.is_at_rest()
 
 
-def test_a_late_answer_is_dropped_and_never_meets_the_next_exchange():
-    rig = Rig()
-    session = rig.session()
-    rig.ask(session, b"\xdb\x01")
-    rig.finish(DONE_NO_REPLY)
-    rig.ask(session, b"\xdb\x02")
-    assert rig.medium.taken is None  # the node rests
-    for _ in range(2):  # and a copy of it
-        assert rig.uplink(b"\xdb\x11") == UPLINK_FOREIGN
-    rig.pass_ms(2999)
-    assert rig.medium.taken is None and rig.uplink(b"\xdb\x11") == UPLINK_FOREIGN
-    rig.pass_ms(1)
-    assert rig.medium.taken[2] == b"\xdb\x02"
-    assert rig.count("dropped-late") == 3 and session.got == []
-    rig.answer(b"\xdb\x12")
-    assert session.got == [wpdu(0x10, 16, b"\xdb\x12")] and rig.is_at_rest()
-
-
-def test_an_answer_before_the_confirm_belongs_to_the_exchange_before():
-    rig = Rig()
-    session = rig.session()
-    rig.ask(session, b"\xdb\x01")
-    assert rig.uplink(b"\xdb\x10") == UPLINK_FOREIGN
-    rig.answer(b"\xdb\x11")
-    assert session.got == [wpdu(0x10, 16, b"\xdb\x11")] and rig.count("dropped-stale") == 1
-
-
-def test_a_second_answer_is_dropped():
-    rig = Rig()
-    session = rig.session()
-    rig.ask(session, b"\xdb\x01")
-    rig.confirm()
-    assert rig.uplink(b"\xdb\x11") == UPLINK_LAST
-    assert rig.uplink(b"\xdb\x11") == UPLINK_FOREIGN  # before the medium is through
-    rig.done(DONE_REPLIED)
-    assert rig.uplink(b"\xdb\x11") == UPLINK_FOREIGN
-    assert len(session.got) == 1 and rig.push.got == [] and rig.is_at_rest()
-
-
-def test_an_answer_of_another_kind_invoke_id_pair_or_node_is_not_taken():
-    rig = Rig()
-    session = rig.session()
-    rig.ask(session, _GET)
-    rig.confirm()
-    assert rig.uplink(b"\xc5\x01\xc1\x00") == UPLINK_FOREIGN
-    assert rig.uplink(b"\xc4\x01\xc2\x00\x00") == UPLINK_FOREIGN
-    assert rig.uplink(_GOT, client=17) == UPLINK_FOREIGN
-    assert rig.uplink(_GOT, server=2) == UPLINK_FOREIGN
-    assert rig.uplink(_GOT, node=1) == UPLINK_FOREIGN
-    assert rig.uplink(b"") == UPLINK_FOREIGN
-    assert session.got == [] and rig.count("dropped-stale") == 6
-    assert rig.uplink(_GOT) == UPLINK_LAST
-    rig.done(DONE_REPLIED)
-    assert rig.is_at_rest()
-
-
 def test_streamed_blocks_all_come_through_and_the_line_is_held_for_them():
     rig = Rig()
     session = rig.session()
@@ -253,23 +193,6 @@ def test_notifications_go_to_the_push_route_whatever_is_pending():
             assert rig.push.got.pop() == (0x10, 16, bytes([tag]) + b"\x01\x02")
     rig.answer(_GOT)
     assert len(session.got) == 1 and rig.count("pushes-relayed") == 4
-
-
-def test_a_ciphered_push_is_one_only_where_no_answer_can_be_meant():
-    rig = Rig()
-    session = rig.session()
-    assert rig.uplink(b"\xdb\x01") == UPLINK_FOREIGN
-    assert rig.push.got == [(0x10, 16, b"\xdb\x01")]
-    rig.ask(session, _AARQ)
-    rig.answer(_AARE)
-    rig.uplink(b"\xdb\x02")  # the pair has an owner
-    rig.uplink(b"\xdb\x03", client=17)  # this one has none
-    assert [got[2] for got in rig.push.got] == [b"\xdb\x01", b"\xdb\x03"]
-    rig.forwarder.on_session_end(rig.now, session)
-    rig.uplink(b"\xdb\x04")  # but has had an exchange just now
-    rig.pass_ms(6000)
-    rig.uplink(b"\xdb\x05")
-    assert [got[2] for got in rig.push.got] == [b"\xdb\x01", b"\xdb\x03", b"\xdb\x05"]
 
 
 def test_without_a_push_route_notifications_are_counted():

@@ -131,8 +131,8 @@ def test_queues_are_bounded_per_node_and_in_all():
     assert rig.count("refused-queue-full") == 3 and rig.forwarder.exchanges.open_cnt == 8
     rig.ask(session, b"\xdb\x78", 0x13)
     assert rig.count("refused-queue-full") == 4
-    while rig.medium.taken is not None:
-        rig.answer(b"\xdb\x99")
+    for n in range(8):
+        rig.answer(b"\xdb" + bytes([n]))
     assert rig.is_at_rest()
 
 
@@ -188,8 +188,8 @@ def test_what_a_node_event_is_good_for():
         rig.ask(session, b"\xdb\x03", 0x11)
         rig.forwarder.on_node(rig.now, 0, event)
         assert session.got.pop() == wpdu(0x10, 16, _REFUSED) and session.got == []
-        rig.answer(b"\xdb\x11")  # what is on the air is waited for
-        rig.answer(b"\xdb\x13")
+        rig.answer(b"\xdb\x11" + bytes([event]))  # what is on the air is waited for
+        rig.answer(b"\xdb\x13" + bytes([event]))
         assert len(session.got) == 2 and rig.is_at_rest()
         session.got = []
     rig.forwarder.on_node(rig.now, 0, NODE_BACK_EVENT)

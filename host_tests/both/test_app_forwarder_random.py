@@ -45,6 +45,7 @@ class _World:
         self.asked = {}  # serial -> (session, sap, client)
         self.serial = 0
         self.silent = {}  # node -> (apdu, saps) of its last request without an answer
+        self.answered = {}  # the same for its last answered one
         self.is_confirmed = False
         self.pushed = 0
         self.checked = {}
@@ -83,14 +84,19 @@ class _World:
             assert rig.uplink(self.reply_to(apdu), node, saps[0], saps[1]) == UPLINK_LAST
             for _ in range(self.dice.below(2)):
                 assert rig.uplink(self.reply_to(apdu), node, saps[0], saps[1]) == UPLINK_FOREIGN
+            self.answered[node] = (apdu, saps, rig.now)
             rig.done(DONE_REPLIED)
         self.is_confirmed = False
         return None
 
     def late(self):
-        """An answer after its time, at the latest while the next request is not confirmed yet."""
+        """An answer after its time, at the latest while the next request is not confirmed yet; a copy any time."""
         node = self.dice.below(4)
         taken = self.rig.medium.taken
+        if node in self.answered and not self.dice.below(2):
+            apdu, saps, since = self.answered[node]
+            if apdu[0] in (0xDB, 0xC8) and ticks_diff(self.rig.now, since) < 2000:
+                assert self.rig.uplink(self.reply_to(apdu), node, saps[0], saps[1]) == UPLINK_FOREIGN
         if node not in self.silent or (self.is_confirmed and taken and taken[0] == node):
             return
         apdu, saps, since = self.silent[node]

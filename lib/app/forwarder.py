@@ -182,7 +182,8 @@ class Forwarder:
         # repeated answer to the one before (request, no answer, next request, late answer).
         # After the last answer it is a copy of that.
         request = self._slab.view(exchange.buf)
-        if exchange.state != SENT or not answer.fits(request, exchange.off, exchange.length, mv, off, length):
+        fits = exchange.state == SENT and answer.fits(request, exchange.off, exchange.length, mv, off, length)
+        if not fits or self.exchanges.is_copy(exchange, mv[off : off + length]):
             self._count_node(refusal.STALE, node, STAT_LATE)
             return UPLINK_FOREIGN
         self._deliver(exchange, mv, off, length)

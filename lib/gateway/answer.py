@@ -32,6 +32,8 @@ _SPECIFIC = frozenset(_ANSWER_TO.values())
 # information-report, event-notification: plain, glo, ded; data-notification has one form
 _UNSOLICITED = frozenset((0x0F, 0x18, 0x38, 0x58, 0xC2, 0xCA, 0xD2))
 _UNCONFIRMED_WRITE = frozenset((0x16, 0x36, 0x56))  # plain, glo, ded
+# ciphered answers with an invocation counter: the same octets a second time are a copy
+_COUNTED = frozenset((0x2C, 0x2D, 0x4C, 0x4D, 0xCC, 0xCD, 0xCF, 0xD4, 0xD5, 0xD7, 0xDB, 0xDC, 0xDD))
 _WITH_INVOKE_ID = frozenset((0xC0, 0xC1, 0xC3))
 
 
@@ -58,6 +60,11 @@ def fits(request: memoryview, req_off: int, req_len: int, reply: memoryview, off
     if asked not in _WITH_INVOKE_ID or req_len < 3 or length < 3:
         return True
     return (request[req_off + 2] ^ reply[off + 2]) & _INVOKE_ID_MASK == 0
+
+
+def never_repeats(tag: int) -> bool:
+    """Two different answers with this tag differ: an invocation counter in them only rises."""
+    return tag in _COUNTED
 
 
 def is_more_coming(reply: memoryview, off: int, length: int) -> bool:

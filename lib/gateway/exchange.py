@@ -7,11 +7,14 @@ nobody. An exchange outlives its session: what is on the air is waited for, then
 Law: every accepted request ends in exactly one of: answered, refused, silent.
 """
 
+from binascii import crc32
+
 from micropython import const
 
 from base.errors import LocalError
 from base.ticks import ticks_add, ticks_diff
 from dlms.gateway_prefix import MAX_ADDR_LEN, PREFIX_FIXED_LEN
+from gateway import answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,6 +81,7 @@ class Exchange:
         self.tries = 0
         self.since = 0  # tick of the last change of state
         self.deadline = 0
+        self.answer_crc = -1  # of the last answer, -1 = none yet
         self._prefix = bytearray(MAX_PREFIX_LEN)
         self.prefix_len = 0
 
@@ -144,6 +148,7 @@ class Exchanges:
         exchange.since = now
         exchange.deadline = ticks_add(now, queue_ms)
         exchange.prefix_len = 0
+        exchange.answer_crc = -1
         self.open_cnt += 1
         self.max_open = max(self.max_open, self.open_cnt)
         return exchange
@@ -165,6 +170,21 @@ class Exchanges:
                 # NOTE: below 0 it is older than the ticks can say (6 days), not younger.
                 if 0 <= ticks_diff(now, exchange.since) < within_ms:
                     return True
+        return False
+
+    def is_copy(self, exchange: Exchange, apdu: memoryview) -> bool:
+        """`apdu`, an answer for `exchange`, has been an answer before; if not, it is remembered.
+
+        NOTE: request, answer, next request confirmed, copy of the first answer from a repeater:
+        only the octets tell, and only within one exchange or where they cannot repeat.
+        """
+        crc = crc32(apdu)
+        for other in self._slots:
+            if other.answer_crc != crc or other.node != exchange.node or other.client_sap != exchange.client_sap:
+                continue
+            if other is exchange or answer.never_repeats(apdu[0]):
+                return True
+        exchange.answer_crc = crc
         return False
 
     def repeats_pending(self, candidate: Exchange, slab: "Slab") -> bool:
