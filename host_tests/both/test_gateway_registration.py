@@ -72,6 +72,8 @@ def test_a_title_that_also_stands_across_two_fields_is_found_where_it_is_a_title
     assert table.find(zeros) == row
     # state 1, credit 2, then zeros: the octets behind the title of row 0
     assert table.find(b"G\x01\x01\x02\x00\x00\x00\x00") == -1
+    table.addressed(0, 5)  # where the state would stand if a row began there
+    assert table.find(b"G\x01\x01\x02\x00\x00\x00\x00") == -1
 
 
 def test_the_row_beyond_the_last_is_refused_and_no_other_is_disturbed():

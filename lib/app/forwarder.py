@@ -223,7 +223,6 @@ class Forwarder:
         self._count_node(refusal.NO_ANSWER, exchange.node, STAT_TIMEOUT)
         exchange.fire(now, UNANSWERED)
         exchange.deadline = ticks_add(now, self._rules.guard_ms)
-        exchange.session = None
         self._give_back(exchange)
 
     def _retry_or_refuse(self, now: int, exchange: "Exchange") -> None:

@@ -297,4 +297,4 @@ class Table:
 
     def _is_over(self, row: int) -> bool:
         until = self.until(row)
-        return bool(until) and self.wall_s > _CLOCK_IS_SET and self.wall_s >= until
+        return bool(until) and self.wall_s >= until
