@@ -4,10 +4,10 @@
 import argparse
 from pathlib import Path
 
-from tools.bench import channel, forwarding, registration
+from tools.bench import channel, forwarding, framing, registration
 from tools.bench.report import DEFAULT_FILE, Report
 
-BENCHES = {"forwarding": forwarding.run, "registration": registration.run, "channel": channel.run}
+BENCHES = {"forwarding": forwarding.run, "registration": registration.run, "channel": channel.run, "framing": framing.run}
 
 
 def main() -> None:
