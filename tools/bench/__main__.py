@@ -7,7 +7,12 @@ from pathlib import Path
 from tools.bench import channel, forwarding, framing, registration
 from tools.bench.report import DEFAULT_FILE, Report
 
-BENCHES = {"forwarding": forwarding.run, "registration": registration.run, "channel": channel.run, "framing": framing.run}
+BENCHES = {
+    "forwarding": forwarding.run,
+    "registration": registration.run,
+    "channel": channel.run,
+    "framing": framing.run,
+}
 
 
 def main() -> None:
