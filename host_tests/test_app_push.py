@@ -102,19 +102,17 @@ def test_notifications_go_out_in_order_over_one_connection():
         await bench.run(1)
         bench.offer(1, 2)
         await bench.run(1)
-        bench.offer(3)  # while it lingers
-        await bench.run(5)
 
     bench = play(story)
-    assert bench.got() == [1, 2, 3] and bench.targets[0].connections == 1 == bench.targets[0].closed
-    assert bench.is_at_rest() and bench.count("pushes-sent") == 3
+    assert bench.got() == [1, 2] and bench.targets[0].connections == 1 == bench.targets[0].closed
+    assert bench.is_at_rest() and bench.count("pushes-sent") == 2
 
 
 def test_a_connection_is_not_kept_and_the_next_notification_opens_one():
     async def story(bench):
         for n in range(3):
             bench.offer(n)
-            await bench.run(10)
+            await bench.run(0.1)  # a head-end has hung up by now; what is written there is lost without an error
 
     bench = play(story)
     assert bench.got() == [0, 1, 2] and bench.targets[0].connections == 3 == bench.targets[0].closed

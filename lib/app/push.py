@@ -31,7 +31,6 @@ NAMES = ("push-dropped-no-buffer", "push-dropped-oldest", "pushes-sent", "push-c
 
 _FIRST_PAUSE_MS = const(1000)
 _MAX_PAUSE_MS = const(60000)
-_LINGER_MS = const(2000)
 _PATIENCE_MS = const(30000)  # with a target that neither answers nor refuses
 
 
@@ -65,7 +64,7 @@ class PushRoute:
         self._wake.set()
 
     async def run(self, duty: "Duty") -> None:
-        """Connect when there is something to say, say it, linger a little, hang up."""
+        """Connect when there is something to say, say it, hang up."""
         pause_ms = _FIRST_PAUSE_MS
         while True:
             if not len(self._queue):
@@ -90,10 +89,10 @@ class PushRoute:
 
     async def _deliver_to(self, host: str, port: int) -> None:
         _, writer = await asyncio.wait_for_ms(self.connect(host, port), _PATIENCE_MS)
+        # NOTE: no lingering for the next one: a head-end hangs up after what it came for, and what is
+        # written into a connection it has closed is lost without an error.
         try:
-            while len(self._queue):
-                await self._write_queue(writer)
-                await asyncio.sleep_ms(_LINGER_MS)
+            await self._write_queue(writer)
         finally:
             writer.close()
             await writer.wait_closed()

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""The gateway holds no key and no plaintext: not on its flash, not in its log, not in its memory.
+
+Looked for in the interpreter's whole memory after authenticated and encrypted sessions of which
+the plaintext is known. That the search finds what is there is shown with a ciphertext of its own.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from host_tests.e2e.stack import Stack
+from host_tests.peers.gurux_hes import GuruxHes
+from host_tests.peers.hes import AK, EK, OCTET_STRING, Typed
+from host_tests.peers.pydlms_hes import PydlmsHes
+from host_tests.peers.pydlms_meter import PydlmsMeter
+
+TITLE = bytes.fromhex("50594400000000B1")
+SECRET_OBJECT = (1, "0.0.96.1.9.255")
+SECRET_READ = b"the-consumption-of-a-household-nobody-else-may-know"
+SECRET_WRITTEN = b"the-new-tariff-that-only-the-meter-is-to-learn"
+KEYS = {"EK": EK, "AK": AK}
+_MAP = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) rw\S+ ")
+
+
+@pytest.fixture(scope="module")
+def stack():
+    """One meter that knows a secret, after two head-ends have talked to it."""
+    from pydlms.cosem.data import DlmsData
+
+    meter = PydlmsMeter(TITLE)
+    meter.simulator.add_object(*SECRET_OBJECT, {2: DlmsData.octet_string(SECRET_READ)})
+    with Stack([meter]) as running:
+        for kind, general in ((GuruxHes, False), (PydlmsHes, True)):
+            with running.wire() as wire:
+                hes = kind(wire, general)
+                hes.open(running.saps()[TITLE.hex().upper()])
+                assert bytes(hes.get(*SECRET_OBJECT, 2)) == SECRET_READ
+                hes.set(*SECRET_OBJECT, 2, Typed(OCTET_STRING, SECRET_WRITTEN))
+                assert bytes(hes.get(*SECRET_OBJECT, 2)) == SECRET_WRITTEN
+                hes.set(*SECRET_OBJECT, 2, Typed(OCTET_STRING, SECRET_READ))
+                hes.release()
+        with running.wire() as wire:  # the last thing it carried: searched for below
+            hes = PydlmsHes(wire)
+            hes.open(running.saps()[TITLE.hex().upper()])
+            assert bytes(hes.get(*SECRET_OBJECT, 2)) == SECRET_READ
+            running.last_ciphered = wire.received[-1]
+        yield running
+
+
+def memory(pid):
+    """All memory a process can write, a piece per mapping.
+
+    What it can only read is the interpreter's and libc's own: the test keys are runs like 00 01 02 ...,
+    and such runs stand in their tables.
+    """
+    maps = Path("/proc/%d/maps" % pid).read_text().splitlines()
+    with open("/proc/%d/mem" % pid, "rb") as file:
+        for line in maps:
+            match = _MAP.match(line)
+            if match:
+                start, end = int(match[1], 16), int(match[2], 16)
+                file.seek(start)
+                yield file.read(end - start)
+
+
+def forms(octets):
+    """The octets as such and as text of hex digits."""
+    return (octets, octets.hex().encode(), octets.hex().upper().encode())
+
+
+def found_in_memory(pid, octets):
+    return any(form in piece for piece in memory(pid) for form in forms(octets))
+
+
+def test_the_search_finds_what_the_gateway_does_hold(stack):
+    pid = stack.gateway_pid
+    assert found_in_memory(pid, TITLE)
+    assert any(stack.last_ciphered[-12:] in piece for piece in memory(pid))  # the last answer's tag, in a buffer
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_no_meter_key_is_in_the_gateways_memory(stack, name):
+    assert not found_in_memory(stack.gateway_pid, KEYS[name])
+
+
+@pytest.mark.parametrize("secret", [SECRET_READ, SECRET_WRITTEN], ids=["read", "written"])
+def test_no_plaintext_of_a_meter_is_in_the_gateways_memory(stack, secret):
+    assert not found_in_memory(stack.gateway_pid, secret[4:20])
+
+
+def test_neither_flash_nor_console_holds_key_or_plaintext(stack):
+    places = {path.name: path.read_bytes() for path in stack.state_dir.rglob("*") if path.is_file()}
+    assert places
+    places["console"] = "\n".join(stack.console.lines).encode()
+    for name, octets in places.items():
+        for secret in (EK, AK, SECRET_READ[4:20], SECRET_WRITTEN[4:20]):
+            assert not any(form in octets for form in forms(secret)), name
+
+
+def test_the_gateway_was_given_no_client_keys(stack):
+    assert "clients" not in (stack.state_dir / "config.json").read_text()
