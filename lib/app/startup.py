@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Turns the configuration into what the constructors take; used once, by main.py."""
 
+import sys
 from binascii import unhexlify
 
 from base import events
@@ -65,3 +66,5 @@ def log_configuration(log: "Log", config: "Config") -> None:
     """What was wrong with config.json, if anything."""
     if config.errors:
         log.add(WARNING, events.CONFIG_BAD, a=len(config.errors))
+    for error in config.errors:  # in words, which a record cannot hold
+        sys.stdout.write("%d WARNING config %s\n" % (log.now_s, error))

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""What the start makes of the configuration, and what it says about a bad one."""
+
+import io
+
+import pytest
+
+from app import startup
+from app.config import Config, defaults
+from base import events
+from base.log import Log
+
+
+def config(errors=(), **changes):
+    values = defaults()
+    for path, value in changes.items():
+        values[path.replace("__", ".")] = value
+    return Config(values, "config.json", list(errors))
+
+
+def test_every_error_is_named_and_the_record_counts_them(monkeypatch):
+    log = Log(8)
+    monkeypatch.setattr(startup.sys, "stdout", io.StringIO())
+    startup.log_configuration(log, config(("wan.port: bad", "wan.prot: no such setting")))
+    assert startup.sys.stdout.getvalue().splitlines() == [
+        "0 WARNING config wan.port: bad",
+        "0 WARNING config wan.prot: no such setting",
+    ]
+    assert log.record()[2:5] == (events.CONFIG_BAD, -1, 2)
+
+
+def test_a_good_configuration_is_not_mentioned(monkeypatch):
+    log = Log(8)
+    monkeypatch.setattr(startup.sys, "stdout", io.StringIO())
+    startup.log_configuration(log, config())
+    assert (startup.sys.stdout.getvalue(), len(log)) == ("", 0)
+
+
+def test_rules_come_in_milliseconds():
+    rules = startup.rules_from(config(gateway__queue_s=7, gateway__association_s=20, gateway__refuse="silence"))
+    assert (rules.queue_ms, rules.association_ms, rules.guard_ms) == (7000, 20000, 3000)
+    assert not rules.refuse_by_exception and startup.rules_from(config()).refuse_by_exception
+
+
+@pytest.mark.parametrize("length, title", [(8, b"GWY89ABC"), (6, b"GWYABC")])
+def test_an_empty_initiator_title_is_made_of_the_serial_number(length, title):
+    settings = startup.segment_settings(config(sfsk__title_len=length), b"0123456789ABC")
+    assert settings.initiator_title() == title
+
+
+def test_a_short_serial_number_is_filled_up():
+    assert startup.segment_settings(config(), b"\x01").initiator_title() == b"GWY\x00\x00\x00\x00\x01"
+
+
+def test_targets_and_extra_saps_are_taken_apart():
+    extra = {"sap": 0x1000, "title": "4D4D4D0000000001", "server_sap": 3, "ldn": "X"}
+    one = config(push__targets=["[::1]:4059", "hes:1"], gateway__extra_saps=[extra])
+    assert startup.push_targets(one) == [("[::1]", 4059), ("hes", 1)]
+    assert startup.router_extras(one) == {0x1000: (b"MMM\x00\x00\x00\x00\x01", 3)}
