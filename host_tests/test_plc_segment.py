@@ -47,7 +47,7 @@ def test_titles_of_six_octets() -> None:
     rig.run_until(lambda: len(rig.online()) == 3, 60)
 
 
-@pytest.mark.parametrize("meters, worst", [(100, 1.7), (1200, 1.4)])
+@pytest.mark.parametrize("meters, worst", [(100, 2.0), (1200, 1.4)])
 def test_cold_registration_against_the_slot_bound(meters: int, worst: float) -> None:
     """Bound: framed slotted ALOHA needs e report slots per meter, at best."""
     rig = registered(meters)

@@ -68,7 +68,7 @@ class Watch:
         self._ping_len = 1 + nodes.title_len
         self._flags = bytearray(nodes.capacity)  # _FAILS, _IS_BACK
         self._queue = array("h", [-1] * _CAPACITY)
-        self._dues = array("I", [0] * _CAPACITY)
+        self._dues = [0] * _CAPACITY  # ticks: 64 bits wide on some ports, so no array
         self._expected = memoryview(bytearray(nodes.title_len))
         self._was_answered = False
 
