@@ -28,8 +28,9 @@ lint: setup
 	$(PY) tools/check_layers.py
 	$(PY) tools/check_dialect.py
 
+# Whole files to a worker: those in e2e/ share one running gateway per file.
 pytest: setup micropython
-	$(PY) -m pytest -q -x -n 2
+	$(PY) -m pytest -q -x -n 2 --dist loadfile
 
 test-micropython: setup micropython
 	$(PY) host_tests/micropython/run.py
