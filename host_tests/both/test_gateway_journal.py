@@ -205,6 +205,17 @@ def test_a_newer_schema_is_refused_and_the_file_left_alone():
     assert store.files == {_FILE: octets} and store.writes == 0
 
 
+def test_after_a_refusal_nobody_is_registered_into_a_file_of_others():
+    store = RamStore()
+    store.files[_FILE] = octets = _header(2) + b"whatever schema 2 has"
+    book = Journal(store)
+    table = Table(4, 8, book, 0, 0)
+    assert raises(LocalError, book.replay, table)
+    assert table.add(title(0)) == -1 and not book.compact(table)
+    assert table.add(title(0)) == -1 and book.failures == 3
+    assert store.files == {_FILE: octets} and store.writes == 0
+
+
 def test_titles_of_another_length_are_refused_and_the_file_left_alone():
     store = RamStore()
     _history(store)

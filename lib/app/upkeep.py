@@ -40,16 +40,18 @@ class Upkeep:
     def restore(self) -> bool:
         """Fill the table from flash; all nodes it knew count as online.
 
-        False: the journal was written by newer firmware or for a larger table; it is left alone
+        False: the journal is of newer firmware or a larger table, or unreadable; it is left alone
         and nobody may be registered.
         """
         try:
             self._journal.replay(self._table)
-        except LocalError:
+        except (LocalError, OSError):
             self._log.add(ERROR, events.JOURNAL_FAILED)
             return False
         if self._journal.torn_at >= 0:
             self._log.add(WARNING, events.JOURNAL_TORN, a=self._journal.torn_at)
+        if self._journal.damaged or self._journal.mended:
+            self._log.add(ERROR, events.JOURNAL_DAMAGED, a=self._journal.damaged, b=self._journal.mended)
         self._table.restore_online()
         return True
 

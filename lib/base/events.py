@@ -33,6 +33,7 @@ WATCHDOG = const(22)
 REPEATER_CALL = const(23)
 PUSH_DROPPED = const(24)
 JOURNAL_FAILED = const(25)
+JOURNAL_DAMAGED = const(26)
 
 FORMATS = (
     "gateway-up wan={w}",
@@ -61,4 +62,5 @@ FORMATS = (
     "repeater-call slots={a}",
     "push-dropped {n} length={a}",
     "journal-failed errno={a}",
+    "journal-damaged lost={a} mended={b}",
 )

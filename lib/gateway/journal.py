@@ -31,6 +31,7 @@ _CRC_OFF = const(16)
 _KIND_HEADER = const(0x48)  # 'H'
 _KIND_ASSIGN = const(0x41)  # 'A'
 _KIND_QUARANTINE = const(0x51)  # 'Q'
+_READ_ONLY = const(30)  # EROFS
 _SLACK = const(512)  # records of history allowed beside the living ones
 
 # schema -> function(kind, row, title, until) -> the same four as the next schema means them
@@ -51,6 +52,7 @@ class Journal:
         self._rec = bytearray(_REC_LEN)
         self._records = 0
         self._is_suspect = False  # an append failed: the tail may be half a record
+        self._is_locked = False  # replay could not take the file: it stays as it is
         self.torn_at = -1  # octet at which a torn tail was found by replay, -1 = none
         self.mended = 0  # records of which replay had to turn one bit back
         self.damaged = 0  # records replay could not read
@@ -72,6 +74,7 @@ class Journal:
         LocalError when the file has a newer schema or titles of another length (it stays as it
         is), OSError when it cannot be read.
         """
+        self._is_locked = True
         found = self._load_header(table.title_len)
         off = _REC_LEN
         lost = 0
@@ -85,6 +88,7 @@ class Journal:
         self._records = off // _REC_LEN - 1
         if found >= 0 and self._load(off):
             self.torn_at = off
+        self._is_locked = False
         self.damaged += lost
         table.rest_free(lost)
         if found != self._schema or self.torn_at >= 0 or self.mended or self.damaged:
@@ -108,7 +112,7 @@ class Journal:
 
     def _append(self, table: "Table", kind: int, row: int, title: "bytes | bytearray", until: int) -> bool:
         try:
-            if self._is_suspect:  # NOTE: a record behind half a record would never be replayed
+            if self._is_suspect or self._is_locked:  # NOTE: a record behind half a record would never be replayed
                 self._rewrite(table)
             self._seal(kind, row, title, until)
             self._store.append(_FILE, self._rec)  # type: ignore[attr-defined]
@@ -171,6 +175,8 @@ class Journal:
             table.put_quarantined(row, until)
 
     def _rewrite(self, table: "Table") -> None:
+        if self._is_locked:
+            raise OSError(_READ_ONLY)
         store = self._store
         store.begin(_FILE)  # type: ignore[attr-defined]
         self._seal(_KIND_HEADER, self._schema | _REC_LEN << 8, bytes((table.title_len,)), 0)
