@@ -37,6 +37,11 @@ def number_of(apdu: bytes) -> int:
     return int.from_bytes(apdu[3:7], "big")
 
 
+def is_numbered_request(apdu: bytes) -> bool:
+    """A meter can answer this one as above."""
+    return len(apdu) >= HEAD_LEN and apdu[0] in ANSWER_TAG and number_of(apdu) >= 0
+
+
 class Numbered(DlmsServer):
     """Answers as above; keeps the numbers it was asked, in order. `is_dumb`: never answers."""
 
@@ -49,4 +54,4 @@ class Numbered(DlmsServer):
     def request(self, client_sap: int, server_sap: int, apdu: bytes, reply: Reply) -> None:
         """Answer at once, unless dumb."""
         self.asked.append(number_of(apdu))
-        reply(None if self.is_dumb or self.asked[-1] < 0 else answer_apdu(apdu, self.title))
+        reply(None if self.is_dumb or not is_numbered_request(apdu) else answer_apdu(apdu, self.title))
