@@ -215,3 +215,16 @@ def test_the_reader_gives_the_medium_what_the_port_has():
 
     aio.run(story())
     assert fed == [b"abc", b"d"]
+
+
+def test_a_modem_that_a_duty_starts_is_not_called_dead_before_it():
+    bench = Bench()
+    bench.is_alive = False
+
+    async def starter(duty):
+        bench.is_alive = True
+        await well(duty)
+
+    bench.supervisor.add("starter", starter, 1000)
+    bench.run(2)
+    assert bench.records(events.WATCHDOG) == [] and bench.supervisor.starved == 0

@@ -242,6 +242,12 @@ class Stack:
         """The first record of that name after console line `since`."""
         return self.until(lambda: self.console.records(name, since), timeout_s, name)[0]  # type: ignore[index]
 
+    def complaints(self) -> "list[str]":
+        """What the gateway logged as an error, and what it printed that is no record (a traceback, say)."""
+        records = [parse(line) for line in self.console.lines]
+        errors = [record.text for record in records if record is not None and record.level == "ERROR"]
+        return errors + [line for line in self.console.lines if line.startswith("gateway: ")]
+
     def last_lines(self) -> str:
         """What to show when something fails."""
         return "\n".join("    " + line for line in self.console.lines[-_LAST_LINES:])

@@ -46,6 +46,7 @@ def test_a_library_does_everything_with_eight_meters_and_the_apdus_are_not_touch
         assert wire.skipped == 0
     carried = assert_carried_unchanged(stack.trace.since(mark))
     assert carried >= 2 * COUNT * (APDUS_OF_A_SESSION // 2)
+    assert stack.complaints() == []
 
 
 def whole_session(hes, sap, meter, tag):

@@ -72,6 +72,8 @@ class Supervisor:
         for index, duty in enumerate(self.duties):
             duty.beat(now)
             duty.task = asyncio.create_task(self._keep(index, duty))
+        # NOTE: the medium counts as alive from its start, which is a duty's first step.
+        await asyncio.sleep_ms(0)
         while True:
             self.check(self._clock.ticks_ms())  # type: ignore[attr-defined]
             await asyncio.sleep_ms(_CHECK_MS)
