@@ -263,6 +263,18 @@ def test_repeater_call_orders_the_chip_and_leaves_the_line_alone() -> None:
     assert rig.count("repeater_calls") == 2
 
 
+def test_discovery_does_not_hold_the_line_long_while_head_ends_work() -> None:
+    rig = registered(2, {"discover": {"period_s": 20}})
+    longest = taken = 0.0
+    for _ in range(3000):
+        if not rig.sink.queue:
+            rig.sink.request(0, GET)
+        rig.run(0.1)
+        taken = taken + 0.1 if rig.segment.line.owner is rig.segment.initiator.discovery else 0.0
+        longest = max(longest, taken)
+    assert 0 < longest <= 10 * 0.15 + 8 * 0.15 * 2 + 1.0, longest
+
+
 @pytest.mark.parametrize("seed", [4, 5])
 def test_fifty_meters_on_a_bad_line_all_get_registered(seed: int) -> None:
     line = LineOptions(loss=0.2, dup=0.1, delay_ms=200, seed=seed)

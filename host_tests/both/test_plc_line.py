@@ -269,6 +269,18 @@ def test_think_time_is_measured_without_airtime_and_shortens_the_window():
     assert bench.ms - start < (1 + 2 + 14) * SLOT_MS + 1000
 
 
+def test_only_the_first_of_several_replies_tells_the_think_time():
+    bench = on_air(quiet())
+    bench.sink.verdict = UPLINK_MORE
+    bench.wait(350)
+    bench.chip_says(0x50, indication(b"\xc4\x02"))
+    think_ms = bench.nodes.think_ms(0)
+    bench.wait(1500)
+    bench.sink.verdict = UPLINK_LAST
+    bench.chip_says(0x50, indication(b"\xc4\x02\x01"))
+    assert 180 <= think_ms <= 210 and bench.nodes.think_ms(0) == think_ms
+
+
 def test_a_late_reply_teaches_the_think_time():
     bench = on_air(quiet())
     bench.wait(60000, lambda: bench.segment.line.state == FREE)

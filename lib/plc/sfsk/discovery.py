@@ -83,9 +83,11 @@ class Discovery:
 
     def begin(self, now: int, is_busy: bool) -> None:
         """Send a DiscoverRequest and hold the line for the reports."""
-        most = self._slots_min if is_busy else self._slots_max
+        # While head-ends wait, a window takes no longer with more credit.
+        least = max(self._slots_min // (self.credit + 1), 2) if is_busy else self._slots_min
+        most = least if is_busy else self._slots_max
         # The first round at a level is short: most networks are small, most levels empty.
-        self._aimed_at = self._population.target(self._slots_min) if self._is_informed else self._slots_min
+        self._aimed_at = self._population.target(least) if self._is_informed else least
         self._is_informed = True
         probability = max(1, min(self._probability, 100 * most // self._aimed_at))
         self._slots = max((self._aimed_at * probability + 50) // 100, 1)

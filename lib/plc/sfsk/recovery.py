@@ -80,7 +80,8 @@ class Recovery:
         """Take the modem down and start over by asking the chip how it is."""
         if self.step == UP:
             self._ladder.relapse()
-        self._record(WARNING, events.MODEM_DOWN, cause)
+        if self.step != OFF:
+            self._record(WARNING, events.MODEM_DOWN, cause)
         self._modem.set_down(now)
         self._enter(now, ASK)
 
@@ -228,8 +229,6 @@ class Recovery:
 
     def _stray(self, now: int, result: int, mv: memoryview, off: int, n: int) -> None:
         self._counters.inc(counts.CONFIRM_STRAY)
-
-    # --- a wait is over ---
 
     def _again(self, now: int) -> None:
         self._modem.set_down(now)

@@ -15,6 +15,7 @@ from base.ticks import earliest, ticks_add, ticks_diff
 from plc.medium import (
     BROADCAST,
     DONE_NO_REPLY,
+    UPLINK_FOREIGN,
     UPLINK_LAST,
     UPLINK_MORE,
 )
@@ -67,6 +68,7 @@ class Segment:
         self._node = _NOBODY
         self._client_sap = 0
         self._credit = 0
+        self._is_first = False  # the next uplink APDU of the exchange is its first
         self._window_due: "int | None" = None
 
     def _make_parts(self, port: "ModemPort", log: "Log | None") -> None:
@@ -115,6 +117,7 @@ class Segment:
             return False
         self._node = node
         self._client_sap = client_sap
+        self._is_first = True
         self._credit = self._credits.of(node)
         self._address(buf, off, server_sap << 8 | client_sap)
         window_ms = self._think.window_ms(node, self._credit) if expects_reply else _NO_REPLY_COMES
@@ -250,8 +253,10 @@ class Segment:
             self._think.late(now, row, ind)
 
     def _answered(self, now: int, ind: "Indication", verdict: int) -> None:
-        if verdict == UPLINK_LAST:
+        if self._is_first and verdict != UPLINK_FOREIGN:
+            self._is_first = False
             self._think.learn(now, self._node, self.line.repeated_at, ind)
+        if verdict == UPLINK_LAST:
             self.line.end_replied(now)
         elif verdict == UPLINK_MORE:
             self.line.extend(now, self._think.window_ms(self._node, self._credit))
