@@ -169,6 +169,7 @@ def own_objects(parts: "Parts") -> "list[CosemObject]":
         basic.data(obis(0, 0, 128, 4, 1), Encoded(lambda writer: writer.octets(parts.config.source.encode()))),
         basic.data(obis(0, 0, 128, 4, 2), Encoded(lambda writer: writer.number(UINT32, parts.log.now_s))),
         basic.data(obis(0, 0, 128, 4, 3), number(UINT8, parts.reset_cause)),
+        basic.data(obis(0, 0, 128, 4, 4), Encoded(lambda writer: writer.octets(framing.health().encode()))),
     ]
     for e_group, counter_set in enumerate(parts.counters):
         objects.append(basic.counters(e_group, counter_set))
