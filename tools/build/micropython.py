@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Builds MicroPython's unix port: `python3 tools/build/micropython.py [unix|arm]`.
+"""Builds MicroPython's unix port: `python3 tools/build/micropython.py [unix|arm|unix-frozen|arm-frozen]`.
 
 Source: MPY_DIR (a user's own checkout) or Debian's source package of 1.25.0, unpatched, with
 Mbed TLS from Debian too. Output: build/micropython/micropython-<variant> and mpy-cross.
-A second run with the same inputs does nothing. Runs on the machine's own Python.
+The frozen variants hold the firmware as the board does, in the program and not on the heap:
+what a heap limit means there. A second run with the same inputs does nothing. Runs on the machine's own Python.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ OPTIONS = (
 SUBMODULES = ("mbedtls/Makefile", "micropython-lib/README.md")
 CROSS = {"unix": "", "arm": "arm-linux-gnueabihf-"}
 NEEDS = {"unix": ("gcc", "make"), "arm": ("gcc", "make", "arm-linux-gnueabihf-gcc", "qemu-arm-static")}
+FROZEN = "-frozen"
+VARIANTS = (*CROSS, *(machine + FROZEN for machine in CROSS))
 
 
 def source_tree() -> Path:
@@ -89,19 +92,28 @@ def build_mpy_cross(tree: Path) -> Path:
 
 
 def build_unix(tree: Path, variant: str) -> Path:
-    """Build the unix port for the host (`unix`) or 32-bit ARM (`arm`); path of the program."""
+    """Build the unix port for the host (`unix…`) or 32-bit ARM (`arm…`); path of the program."""
     mpy_cross = build_mpy_cross(tree)
+    manifest = ROOT / "firmware" if variant.endswith(FROZEN) else tree / "extmod" / "asyncio"
     build = build_dir(tree, variant)
-    variables = [*OPTIONS, f"BUILD={build}", f"FROZEN_MANIFEST={tree}/extmod/asyncio/manifest.py"]
-    variables += [f"MICROPY_MPYCROSS={mpy_cross}", f"CROSS_COMPILE={CROSS[variant]}"]
+    variables = [*OPTIONS, f"BUILD={build}", f"FROZEN_MANIFEST={manifest}/manifest.py"]
+    variables += [f"MICROPY_MPYCROSS={mpy_cross}", f"CROSS_COMPILE={CROSS[machine(variant)]}"]
     variables += [f"USER_C_MODULES={USER_C_MODULES}"]
     make(tree / "ports" / "unix", OUT / f"{variant}.log", *variables)
     return build / "micropython"
 
 
-def inputs(tree: Path) -> str:
+def machine(variant: str) -> str:
+    """unix or arm."""
+    return variant.removesuffix(FROZEN)
+
+
+def inputs(tree: Path, variant: str) -> str:
     """Fingerprint of everything a build depends on."""
     parts = [Path(__file__).read_text(), str(tree)]
+    if variant.endswith(FROZEN):
+        files = [*(ROOT / "lib").rglob("*.py"), ROOT / "boot.py", ROOT / "main.py", ROOT / "firmware" / "manifest.py"]
+        parts += [path.read_text() for path in sorted(files)]
     parts += [path.read_text() for path in sorted(USER_C_MODULES.glob("*/*.[chm]*")) if path.is_file()]
     if (tree / ".git").exists():
         parts.append(subprocess.check_output(["git", "-C", str(tree), "describe", "--always", "--dirty"], text=True))
@@ -114,9 +126,9 @@ def ensure(variant: str) -> Path:
     program, stamp = OUT / f"micropython-{variant}", OUT / f"{variant}.stamp"
     with (OUT / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        system.require(*NEEDS[variant])
+        system.require(*NEEDS[machine(variant)])
         tree = source_tree()
-        want = inputs(tree)
+        want = inputs(tree, variant)
         if program.exists() and stamp.exists() and stamp.read_text() == want:
             return program
         print(f"building MicroPython ({variant}) from {tree}, about half a minute", flush=True)
@@ -138,8 +150,8 @@ def link(name: Path, target: Path) -> None:
 def main() -> None:
     """Build the variants named on the command line (default: unix)."""
     for variant in sys.argv[1:] or ["unix"]:
-        if variant not in CROSS:
-            sys.exit(f"unknown variant {variant}; there are {', '.join(CROSS)}")
+        if variant not in VARIANTS:
+            sys.exit(f"unknown variant {variant}; there are {', '.join(VARIANTS)}")
         try:
             print(ensure(variant))
         except debian_source.SourceError as error:
