@@ -62,26 +62,16 @@ def until(condition: "Callable[[], object]", timeout_s: float, what: str) -> obj
         time.sleep(_POLL_S)
 
 
-def children(pid: int) -> "list[int]":
-    """All descendants of a process, from /proc."""
-    parents = {}
+def processes_naming(words: str) -> "list[int]":
+    """Processes whose command line or environment has these words, from /proc: whoever their parent is by now."""
+    found = []
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
             with contextlib.suppress(OSError):
-                stat = (entry / "stat").read_text()
-                parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-    found, fresh = [], [pid]
-    while fresh:
-        fresh = [child for child, parent in parents.items() if parent in fresh]
-        found += fresh
+                texts = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+                if words.encode() in texts:
+                    found.append(int(entry.name))
     return found
-
-
-def _gone(pid: int) -> bool:
-    try:
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 class Console:
@@ -100,7 +90,8 @@ class Console:
     def close(self) -> None:
         """The writer is gone; take the rest."""
         self._thread.join(STOP_S)
-        self._pipe.close()  # type: ignore[attr-defined]
+        with contextlib.suppress(OSError):
+            self._pipe.close()  # type: ignore[attr-defined]
 
     def text_after(self, start: str) -> str:
         """The rest of the first line that begins so, "" when there is none yet."""
@@ -125,6 +116,7 @@ class Stack:
         self._control: "object | None" = None
         self.port = 0  # WAN, through the tracing relay
         self.directory = Path()
+        self.is_broken = False  # a test has ended the simulator itself
 
     # --- life ---
 
@@ -169,6 +161,7 @@ class Stack:
     def _await_ready(self) -> None:
         def is_ready() -> bool:
             if self._process.poll() is not None:
+                self.console.close()
                 raise StackError("the simulator ended with %s" % self._process.returncode)
             return bool(self.console.text_after("READY "))
 
@@ -177,18 +170,20 @@ class Stack:
         self._connect_control()
 
     def _end(self) -> None:
-        """SIGTERM, and by pid what is left."""
-        started = [self._process.pid, *children(self._process.pid)]
-        self._process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(STOP_S)
-        left = [pid for pid in started if not _gone(pid)]
+        """SIGTERM, and by pid what is left: simulator and gateway name the temporary directory."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_S)
+        left = processes_naming(str(self.directory))
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
+        until(lambda: not processes_naming(str(self.directory)), STOP_S, "everything gone")
         self.console.close()
-        assert not left, "had to kill %s" % left
+        if left and not self.is_broken:
+            raise StackError("had to kill %s\n%s" % (left, self.last_lines()))
 
     # --- use ---
 
@@ -201,6 +196,11 @@ class Stack:
     def gateway_port(self) -> int:
         """The gateway's own listener, without the tracing relay."""
         return json.loads((self.state_dir / "config.json").read_text())["wan"]["port"]
+
+    @property
+    def simulator_pid(self) -> int:
+        """Process id of tools.sim."""
+        return self._process.pid
 
     @property
     def gateway_pid(self) -> int:
