@@ -36,8 +36,8 @@ def source_id() -> str:
 
 def fingerprint() -> str:
     """Changes with anything a build here depends on."""
-    files = [*SOURCE.glob("*"), *HARNESS.glob("*.c"), Path(__file__)]
-    octets = b"".join(path.read_bytes() for path in sorted(files) if path.is_file())
+    files = [*SOURCE.glob("*.[ch]"), SOURCE / "Makefile", *HARNESS.glob("*.c"), Path(__file__)]
+    octets = b"".join(path.read_bytes() for path in sorted(files))
     return hashlib.sha256(octets + sys.version.encode()).hexdigest()
 
 

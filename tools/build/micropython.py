@@ -114,7 +114,7 @@ def inputs(tree: Path, variant: str) -> str:
     if variant.endswith(FROZEN):
         files = [*(ROOT / "lib").rglob("*.py"), ROOT / "boot.py", ROOT / "main.py", ROOT / "firmware" / "manifest.py"]
         parts += [path.read_text() for path in sorted(files)]
-    parts += [path.read_text() for path in sorted(USER_C_MODULES.glob("*/*.[chm]*")) if path.is_file()]
+    parts += [path.read_text() for path in sorted(USER_C_MODULES.glob("*/*")) if path.suffix in (".c", ".h", ".mk")]
     if (tree / ".git").exists():
         parts.append(subprocess.check_output(["git", "-C", str(tree), "describe", "--always", "--dirty"], text=True))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
