@@ -94,13 +94,16 @@ async def serve_wan(duty: "Duty") -> None:
     """The DLMS listener, for as long as the network is there."""
     await leaf.network_up()
     server = await asyncio.start_server(accept, config.text("wan.address"), config.number("wan.port"))
-    log_start(log, table, console)
-    configuration.keep_good(store, config)
-    await server.wait_closed()
+    try:
+        log_start(log, table, console)
+        await server.wait_closed()
+    finally:
+        server.close()
 
 
 async def run() -> None:
     """Start the duties; the supervisor never returns."""
+    configuration.keep_good(store, config)
     log_configuration(log, config)
     is_restored = upkeep.restore()
     supervisor = Supervisor(clock, leaf.watchdog(config.number("watchdog.timeout_ms")), log, segment.is_alive)

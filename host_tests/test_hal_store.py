@@ -128,3 +128,30 @@ def test_the_folder_is_made_and_a_second_start_finds_it():
     device.fs = fs
     FileStore("/flash/elsewhere").append("a", b"1")
     assert FileStore("/flash/elsewhere").read_text("a") == "1"
+
+
+def test_a_copy_is_whole_or_the_old_one_at_every_cut_and_is_written_once():
+    text = bytes(range(256)) * 2 + b"end"
+
+    def before():
+        fs = FileSystem()
+        store = store_on(fs)
+        for name, octets in (("a", text), ("b", b"old")):
+            store.begin(name)
+            store.write(octets)
+            store.commit()
+        return fs
+
+    seen = set()
+    for fs, _ in every_cut(before, lambda fs: store_on(fs).copy("a", "b")):
+        seen.add(content(fs, "b"))
+        store_on(fs).copy("a", "b")
+        steps = fs.step_cnt
+        store_on(fs).copy("a", "b")
+        assert content(fs, "b") == text and not [step for step in fs.steps[steps:] if step[0] != "mkdir"]
+    assert seen == {b"old", text}
+
+
+def test_a_copy_of_nothing_is_an_error():
+    with pytest.raises(OSError):
+        store_on(FileSystem()).copy("nowhere", "b")

@@ -86,21 +86,9 @@ def keep_good(store: "FileStore", config: Config) -> None:
     if config.source != FROM_FILE:
         return
     try:
-        text = store.read_text(FILE)
-        if text is not None and _text_or_none(store, GOOD_FILE) != text:
-            store.begin(GOOD_FILE)
-            store.write(bytes(text, "utf-8"))
-            store.commit()
-    except (ValueError, OSError) as error:
+        store.copy(FILE, GOOD_FILE)
+    except OSError as error:
         config.errors.append("%s: not kept (%s)" % (GOOD_FILE, error))
-
-
-def _text_or_none(store: "FileStore", name: str) -> "str | None":
-    """The file as text, None also when it holds something else."""
-    try:
-        return store.read_text(name)
-    except ValueError:
-        return None
 
 
 def _read(store: "FileStore", name: str, errors: "list[str]") -> "dict[str, object] | None":

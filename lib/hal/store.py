@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 
+_CHUNK_LEN = 256
+
+
+def _are_equal(a: "BinaryIO", b: "BinaryIO") -> bool:
+    """Both files, from where they stand, have the same octets to the end."""
+    while True:
+        ours, theirs = a.read(_CHUNK_LEN), b.read(_CHUNK_LEN)
+        if ours != theirs:
+            return False
+        if not ours:
+            return True
+
+
 class FileStore:
     """Files by plain name in the folder `root` (made if missing). Every call may raise OSError."""
 
@@ -52,10 +65,11 @@ class FileStore:
         if file is None:
             return None
         try:
-            raw = file.read(max_len + 1)
+            length = os.stat(self._path(name))[6]
+            raw = file.read(min(length, max_len + 1))  # its own length: a read of the limit would allocate that
         finally:
             file.close()
-        if len(raw) > max_len:
+        if length > max_len:
             raise ValueError("over %d octets" % max_len)
         return str(raw, "utf-8")
 
@@ -87,6 +101,28 @@ class FileStore:
         self._new.flush()
         self._close_all()
         os.rename(self._path(self._new_name + ".new"), self._path(self._new_name))
+
+    def copy(self, name: str, other: str) -> None:
+        """Make `other` a copy of `name`, atomically; nothing is written when it is one. Needs 512 octets."""
+        source = self._open_existing(name)
+        if source is None:
+            raise OSError(ENOENT, name)
+        old = None
+        try:
+            old = self._open_existing(other)
+            if old is not None and _are_equal(source, old):
+                return
+            source.seek(0)
+            self.begin(other)
+            chunk = source.read(_CHUNK_LEN)
+            while chunk:
+                self.write(chunk)
+                chunk = source.read(_CHUNK_LEN)
+            self.commit()
+        finally:
+            source.close()
+            if old is not None:
+                old.close()
 
     def _open_existing(self, name: str) -> "BinaryIO | None":
         """The file for reading; None when there is no such file, OSError when it cannot be read."""
