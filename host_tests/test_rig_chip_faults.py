@@ -101,9 +101,9 @@ def noise(chance) -> bytes:
         return bytes((chips.STATUS,)) + chance.randbytes(chance.randrange(4))
     command = chance.choice((0x50, 0x52, 0x42, 0x43, 0x72, 0x10))
     frame = local_frame.build(command, chance.randbytes(chance.randrange(30)))
-    if kind == 3:
+    if kind == 3 and command not in (0x50, 0x52):  # forged but good ones would have to be believed
         return frame
-    if kind == 4:
+    if kind <= 4:
         return frame[: chance.randrange(1, len(frame))]
     at = chance.randrange(len(frame))
     return frame[:at] + bytes((frame[at] ^ 1 << chance.randrange(8),)) + frame[at + 1 :]

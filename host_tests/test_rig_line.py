@@ -17,6 +17,7 @@ from host_tests.rig_support.ledger import (
     numbered_rig,
     server,
 )
+from host_tests.rig_support.meters import Numbered
 from tools.sim.options import ChipOptions, LineOptions, NodeOptions, SegmentOptions
 
 METERS = 6
@@ -155,3 +156,35 @@ def test_a_meter_found_slow_is_waited_for():
     assert [one.state for one in asked] == [OPEN, ANSWERED, ANSWERED, ANSWERED]
     assert rig.forwarder.counters.named("dropped-late") == 1
     ledger.check()
+
+
+class Stammering(Numbered):
+    """Says every answer again, `again_s` later, to whatever is then asked."""
+
+    again_s = 0.0
+    kernel = None
+
+    def request(self, client_sap: int, server_sap: int, apdu: bytes, reply) -> None:
+        """Now and then."""
+        super().request(client_sap, server_sap, apdu, reply)
+        if self.again_s:
+            answer = meters.answer_apdu(apdu, self.title)
+            self.kernel.call_later(int(self.again_s * 1e6), self.on_push, client_sap, server_sap, answer)
+
+
+@pytest.mark.parametrize("tag", (meters.GLO_GET, meters.GENERAL_GLO))
+def test_a_ciphered_answer_heard_again_while_all_exchanges_are_in_use_reaches_nobody(tag):
+    """The head-ends keep every exchange slot busy: what was answered is remembered all the same."""
+    for again_s in (1.0, 2.0, 3.0, 4.0):
+        options = SegmentOptions(chip=ChipOptions(chunk=0))
+        rig, ledger = numbered_rig(2, options=options, make_server=Stammering, config={"gateway": {"exchanges": 3}})
+        for node in rig.sim.nodes.values():
+            node.server.again_s, node.server.kernel = again_s, rig.kernel
+        hess = [ledger.connect() for _ in range(3)]
+        for _ in range(1200):
+            for hes in hess:
+                ledger.ask(hes, hes.number % 2, 16, tag)
+            rig.run(0.3)
+            ledger.give_up(75)
+        ledger.check()
+        assert ledger.count(ANSWERED) > 10 and rig.forwarder.counters.named("dropped-stale") > 3

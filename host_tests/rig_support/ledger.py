@@ -103,10 +103,10 @@ class Ledger:
         """The head-end waits for this one no longer: an answer to it would be stale."""
         self._end(asked, GIVEN_UP)
 
-    def give_up(self) -> None:
-        """Forget what has been open for longer than the gateway may hold it."""
+    def give_up(self, after_s: float = GIVE_UP_S) -> None:
+        """Forget what has been open for so long; by default, longer than the gateway may hold it."""
         for asked in list(self.open.values()):
-            if self.rig.kernel.now_us - asked.at_us > GIVE_UP_S * 1e6:
+            if self.rig.kernel.now_us - asked.at_us > after_s * 1e6:
                 self.forget(asked)
 
     def count(self, state: int) -> int:
@@ -176,7 +176,7 @@ def numbered_rig(count: int, **what: Any) -> tuple[Rig, Ledger]:
     """A rig with `count` Numbered meters, all registered, the discovery burst over; and its ledger."""
     options = what.pop("options", None) or SegmentOptions()
     options.meters = count
-    rig = Rig(options, Numbered, **what)
+    rig = Rig(options, what.pop("make_server", Numbered), **what)
     rig.run_until_registered(count)
     rig.run(_BURST_S)
     return rig, Ledger(rig)

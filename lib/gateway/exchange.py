@@ -7,6 +7,7 @@ nobody. An exchange outlives its session: what is on the air is waited for, then
 Law: every accepted request ends in exactly one of: answered, refused, silent.
 """
 
+from array import array
 from binascii import crc32
 
 from micropython import const
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from base.slab import Slab
 
+_ANSWERS_KEPT = const(64)  # half a minute of a line that is never idle
 MAX_PREFIX_LEN = const(36)  # tag, network id, address length as `nn` or `81 nn`, address
 
 # States.
@@ -120,6 +122,9 @@ class Exchanges:
         self._per_node = per_node
         self._arrivals = 0
         self._cursor = -1
+        self._pairs = array("i", [-1] * _ANSWERS_KEPT)  # node << 8 | client SAP of the last answers
+        self._crcs = array("I", [0] * _ANSWERS_KEPT)
+        self._answered = 0
         self.open_cnt = 0
         self.max_open = 0
 
@@ -176,15 +181,23 @@ class Exchanges:
         """`apdu`, an answer for `exchange`, has been an answer before; if not, it is remembered.
 
         NOTE: request, answer, next request confirmed, copy of the first answer from a repeater:
-        only the octets tell, and only within one exchange or where they cannot repeat.
+        only the octets tell, and only within one exchange or where they cannot repeat. Not kept
+        in the slots: when all are in use, a slot forgets within seconds.
         """
         crc = crc32(apdu)
-        for other in self._slots:
-            if other.answer_crc != crc or other.node != exchange.node or other.client_sap != exchange.client_sap:
-                continue
-            if other is exchange or answer.never_repeats(apdu[0]):
-                return True
+        pair = exchange.node << 8 | exchange.client_sap
+        if exchange.answer_crc == crc or (answer.never_repeats(apdu[0]) and self._was_answer(pair, crc)):
+            return True
         exchange.answer_crc = crc
+        self._pairs[self._answered] = pair
+        self._crcs[self._answered] = crc
+        self._answered = (self._answered + 1) % _ANSWERS_KEPT
+        return False
+
+    def _was_answer(self, pair: int, crc: int) -> bool:
+        for i in range(_ANSWERS_KEPT):
+            if self._pairs[i] == pair and self._crcs[i] == crc:
+                return True
         return False
 
     def repeats_pending(self, candidate: Exchange, slab: "Slab") -> bool:
