@@ -5,6 +5,7 @@ The list of what is published is here and nowhere else. Node list: SAP assignmen
 (0-0:41.0.0), and 0-0:128.3.0 with what the table knows of each node.
 """
 
+import gc
 from binascii import hexlify
 
 from micropython import const
@@ -153,6 +154,13 @@ def _texts(errors: "list[str]") -> "Encoded":
     return Encoded(lambda writer: writer.octets(text))
 
 
+def _heap(writer: "Writer") -> None:
+    """structure{octets in use, octets free} of the heap, as the collector counts them now."""
+    writer.structure(2)
+    writer.number(UINT32, gc.mem_alloc())
+    writer.number(UINT32, gc.mem_free())
+
+
 def own_objects(parts: "Parts") -> "list[CosemObject]":
     """Every object of SAP 1 but its association view, which the device adds."""
     clock = WallClock(parts.clock, parts.log)
@@ -169,6 +177,7 @@ def own_objects(parts: "Parts") -> "list[CosemObject]":
         basic.data(obis(0, 0, 128, 4, 1), Encoded(lambda writer: writer.octets(parts.config.source.encode()))),
         basic.data(obis(0, 0, 128, 4, 2), Encoded(lambda writer: writer.number(UINT32, parts.log.now_s))),
         basic.data(obis(0, 0, 128, 4, 3), number(UINT8, parts.reset_cause)),
+        basic.data(obis(0, 0, 128, 4, 5), Encoded(_heap)),
         basic.data(obis(0, 0, 128, 4, 4), Encoded(lambda writer: writer.octets(framing.health().encode()))),
     ]
     for e_group, counter_set in enumerate(parts.counters):
