@@ -18,7 +18,7 @@ def _is_over(wan, stream, cause):
 
 
 async def test_any_split_of_the_stream_gives_the_same_requests():
-    expected = [((16, 0x10), _APDU), ((17, 0x11), b"\x60"), ((0xFFFF, 1), bytes(1024))]
+    expected = [((16, 0x10), _APDU), ((17, 0x11), b"\x60"), ((0xFFFF, 1), bytes(640))]
     octets = b"".join([wpdu(ports[0], ports[1], apdu) for ports, apdu in expected])
     for step in (1, 2, 3, 7, 8, 9, 13, 64, 4096):
         wan = Wan(Listener)

@@ -24,7 +24,7 @@ SCHEMA: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("wan.port", INT, 1, 65535, 4059, "TCP port of the DLMS listener (IANA dlms/cosem)"),
     ("wan.sessions", INT, 1, 16, 4, "head-ends at once; the board's stock lwIP allows 5 TCP connections"),
     ("wan.connects_per_s", INT, 1, 100, 5, "new connections accepted per second"),
-    ("wan.max_apdu", INT, 256, 2048, 1024, "octets of the largest APDU accepted; over it the connection is closed"),
+    ("wan.max_apdu", INT, 256, 2048, 640, "octets of the largest APDU accepted; over it the connection is closed"),
     ("wan.buffers", INT, 12, 256, 48, "slab buffers of max_apdu + 64 octets, for all sessions together"),
     ("wan.idle_s", INT, 10, 86400, 900, "a session without traffic is closed: dead peers"),
     ("wan.partial_s", INT, 1, 600, 30, "a WPDU begun and not finished: the session is closed"),
