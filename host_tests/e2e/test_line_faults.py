@@ -22,15 +22,28 @@ LDN = (1, "0.0.42.0.0.255", 2)
 QUIET = {"loss": 0.0, "dup": 0.0, "delay_ms": 0}
 BAD = {"loss": 0.2, "dup": 0.1, "delay_ms": 30}
 TRIES = 40
+GUARD_MS = 900
+LATE_S = 1.0  # after a reply window of 0.74 s (test_two_head_ends.py), within the guard time
 DETECT_S, RECOVER_S = 3, 15  # issue 2; with the margin of a busy PC below
 A_BUSY_PC_S = 5
+
+
+class Hesitant(Meter):
+    """A meter that can take its time; the segment goes on meanwhile."""
+
+    pause_s = 0.0  # before the next answer
+
+    def handle(self, client_sap, server_sap, apdu):
+        pause_s, self.pause_s = self.pause_s, 0.0
+        time.sleep(pause_s)
+        return super().handle(client_sap, server_sap, apdu)
 
 
 @pytest.fixture(scope="module")
 def stack():
     """Four meters with different values."""
-    meters = [Meter(title, clock=lambda: A_TIME_S, seed=number) for number, title in enumerate(TITLES)]
-    with Stack(meters) as running:
+    meters = [Hesitant(title, clock=lambda: A_TIME_S, seed=number) for number, title in enumerate(TITLES)]
+    with Stack(meters, config={"gateway": {"guard_ms": GUARD_MS}}) as running:
         yield running
 
 
@@ -107,6 +120,23 @@ def test_a_retried_ciphered_action_is_executed_once(stack, bad_line):
         assert not meter.model.disconnector.is_connected
         assert meter.counters["executed-action"] == before + 1
     meter.model.disconnector.is_connected = True
+
+
+def test_a_late_answer_is_dropped_and_never_taken_for_the_next_one(stack):
+    title, sap = min(stack.saps().items())
+    meter = stack.meters[title]
+    with stack.wire() as wire:
+        hes = RawHes(wire, sap)
+        hes.counter = hes.read_counter() + 1
+        hes.open()
+        mark = stack.trace.mark
+        meter.pause_s = LATE_S
+        wire.send(MANAGEMENT, sap, hes.protect(get_request(*REGISTER, 3)))
+        second = hes.protect(get_request(*LDN))  # ciphered, the same tag: nothing shows that it is another
+        assert hes.unprotect(hes.ask(second))[6:] == title.encode()
+    up = {at: apdus(stack.trace.since(mark), at)[title, "up"] for at in ("line", "wan")}
+    assert (len(up["line"]), len(up["wan"])) == (2, 1)
+    assert up["wan"] == up["line"][1:]
 
 
 def reads(stack, wire, sap, title):

@@ -52,20 +52,20 @@ class PydlmsHes(Hes):
 
     title = b"HPY\x00\x00\x00\x00\x02"
 
-    def __init__(self, wire: Wire, general: bool = False, propose_gbt: bool = False) -> None:
+    def __init__(self, wire: Wire, general: bool = False, propose_gbt: bool = False, gbt_window: int = 1) -> None:
         super().__init__(wire, general)
-        self._propose_gbt = propose_gbt
+        self._gbt = {"propose_gbt": propose_gbt, "gbt_window": gbt_window}
         self._client: "DlmsClient | None" = None
 
     def open_public(self, server_sap: int) -> None:
         """Associate as the client without security."""
-        self._associate(PUBLIC, server_sap, AssociationSettings(propose_gbt=self._propose_gbt))
+        self._associate(PUBLIC, server_sap, AssociationSettings(**self._gbt))
 
     def open_management(self, server_sap: int, counter: int) -> None:
         """Associate as the management client, first invocation counter given."""
         security = SecurityContext(EK, AK, client_system_title=self.title, invocation_counter=counter)
         self._associate(MANAGEMENT, server_sap, AssociationSettings(
-            mechanism=Mechanism.HLS_GMAC, security=security, propose_gbt=self._propose_gbt,
+            mechanism=Mechanism.HLS_GMAC, security=security, **self._gbt,
             protection="general-glo" if self.general else "glo"))
 
     def get(self, class_id: int, obis: str, attribute: int):  # type: ignore[no-untyped-def]
