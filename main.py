@@ -12,6 +12,10 @@ import sys
 if "lib" not in sys.path:
     sys.path.append("lib")
 
+# NOTE: first, while few imports are nested: every level costs C stack, and at the far end of
+# app -> plc -> base.framing a 32-bit interpreter that compiles from source runs out of it.
+import base.framing  # noqa: F401, I001
+
 from app import config as configuration
 from app.console import Console
 from app.forwarder import Forwarder

@@ -38,4 +38,5 @@ def run_file(path: str) -> int:
 
 
 sys.path.insert(0, sys.argv[1])
+__import__("base.framing")  # first, as in main.py: compiled at the end of a chain of imports it overflows the stack
 sys.exit(run_file(sys.argv[2]))
