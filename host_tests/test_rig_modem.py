@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from host_tests.rig_support.ledger import REFUSED
+from host_tests.rig_support.ledger import REFUSED, numbered_rig
+from host_tests.rig_support.meters import GENERAL_GLO
 from host_tests.rig_support.modem import STABLE_S, Bench
 from tools.sim.chip_faults import HUNG_LINE, HUNG_POWER
+from tools.sim.options import ChipOptions, NodeOptions, SegmentOptions
 
 EXCHANGE_MS = 1400
 
@@ -105,3 +107,20 @@ def test_mains_gone_for_a_while_is_waited_for_without_end():
     bench.chip.options.pll_us = 300_000
     bench.rig.run_until(lambda: bench.rig.segment.is_up, 180)
     bench.works()
+
+
+@pytest.mark.parametrize("reset_ms", (500, 800, 1500, 2500))
+def test_a_reset_while_a_slow_meter_thinks_does_not_shorten_the_guard_time(reset_ms):
+    """Its answer comes when the modem is up again and the next request waits: it must meet nobody."""
+    for think_ms in range(1500, 5500, 200):
+        options = SegmentOptions(chip=ChipOptions(chunk=0), node=NodeOptions(think_us=think_ms * 1000))
+        rig, ledger = numbered_rig(1, options=options)
+        first = ledger.connect()
+        ledger.ask(first, 0, 16, GENERAL_GLO)
+        rig.run(reset_ms / 1000)
+        rig.sim.nodes[rig.table.title(0)].options.think_us = 50_000
+        rig.sim.chip.reset_now()
+        ledger.close(first)
+        ledger.ask(ledger.connect(), 0, 16, GENERAL_GLO)
+        rig.run(30)
+        ledger.check()

@@ -130,6 +130,9 @@ class FakeMedium:
         self.taken = None  # (node, saps, apdu, expects_reply) on the line
         self.submits = []
 
+    def airtime_ms(self, node, request_len, response_len):
+        return 2000
+
     def submit(self, now, node, saps, buf, off, length, expects_reply):
         if self.taken is not None or not self.is_up or not self.is_open:
             return False

@@ -209,7 +209,9 @@ def test_without_a_line_requests_wait_and_go_when_it_is_back():
     rig.medium.is_up = False
     rig.done(DONE_LINK_DOWN)
     assert rig.count("dropped-no-answer") == 1 and session.got == []
-    rig.pass_ms(3000)
+    rig.pass_ms(4990)  # the reply window it did not have, 2 s, and the guard time
+    assert not rig.is_at_rest()
+    rig.pass_ms(10)
     assert rig.is_at_rest()
 
 

@@ -34,6 +34,7 @@ from gateway.router import TO_OWN
 from gateway.scheduler import Scheduler
 from plc.medium import (
     BROADCAST,
+    DONE_LINK_DOWN,
     DONE_NOT_SENT,
     DONE_REPLIED,
     DONE_SENT,
@@ -217,12 +218,13 @@ class Forwarder:
         elif outcome == DONE_NOT_SENT and exchange.state == ON_AIR:
             self._retry_or_refuse(now, exchange)
         else:
-            self._await_late_answer(now, exchange)
+            self._await_late_answer(now, exchange, outcome)
 
-    def _await_late_answer(self, now: int, exchange: "Exchange") -> None:
+    def _await_late_answer(self, now: int, exchange: "Exchange", outcome: int) -> None:
         self._count_node(refusal.NO_ANSWER, exchange.node, STAT_TIMEOUT)
         exchange.fire(now, UNANSWERED)
-        exchange.deadline = ticks_add(now, self._rules.guard_ms)
+        cut_ms = self.medium.airtime_ms(exchange.node, 2048, 2048) if outcome == DONE_LINK_DOWN else 0  # the window
+        exchange.deadline = ticks_add(now, cut_ms + self._rules.guard_ms)
         self._give_back(exchange)
 
     def _retry_or_refuse(self, now: int, exchange: "Exchange") -> None:
