@@ -9,7 +9,7 @@ SIM_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_SECONDS ?= 600
 
-.PHONY: setup run test lint pytest test-micropython test-freeze test-arm framing fuzz sizes bench micropython micropython-arm clean
+.PHONY: setup run test lint pytest test-micropython test-freeze test-arm framing fuzz sizes budget bench micropython micropython-arm clean
 
 setup:
 	@tools/build/setup.sh
@@ -18,7 +18,7 @@ run: setup
 	@GW_INSTALL=0 tools/build/runtime.sh $(RUNTIME)
 	@exec $(PY) -m tools.sim --medium $(MEDIUM) --runtime $(RUNTIME) --wan-port $(WAN_PORT) --meters $(METERS) $(SIM_ARGS)
 
-test: lint pytest test-micropython test-freeze framing sizes
+test: lint pytest test-micropython test-freeze framing sizes budget
 
 lint: setup
 	$(PY) -m ruff check .
@@ -52,6 +52,11 @@ fuzz: setup
 # Octets of bytecode and of the native module against firmware/sizes.toml.
 sizes: setup micropython
 	$(PY) -m tools.check_sizes
+
+# The full gateway in the board's heap: firmware frozen in, 32-bit ARM.
+budget: setup
+	@python3 tools/build/micropython.py arm-frozen
+	$(PY) -m tools.check_budget
 
 # The device tests on 32-bit ARM under emulation.
 test-arm: setup micropython-arm

@@ -61,6 +61,9 @@ class Upkeep:
             now = self._clock.ticks_ms()  # type: ignore[attr-defined]
             duty.beat(now)
             self.turn(now)
+            # NOTE: a second's garbage is a few kB, so the collector never starts by itself in the
+            # middle of a frame; its pause here is bounded by the heap's size (docs/timing.md).
+            gc.collect()
             await asyncio.sleep_ms(_PERIOD_MS)
 
     def turn(self, now: int) -> None:

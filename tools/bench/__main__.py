@@ -4,7 +4,7 @@
 import argparse
 from pathlib import Path
 
-from tools.bench import channel, forwarding, framing, registration
+from tools.bench import channel, collection, forwarding, framing, registration
 from tools.bench.report import DEFAULT_FILE, Report
 
 BENCHES = {
