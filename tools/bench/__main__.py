@@ -9,6 +9,7 @@ from tools.bench.report import DEFAULT_FILE, Report
 
 BENCHES = {
     "forwarding": forwarding.run,
+    "collection": collection.run,
     "registration": registration.run,
     "channel": channel.run,
     "framing": framing.run,
