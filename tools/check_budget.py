@@ -34,12 +34,13 @@ def main() -> None:
     full = figures(_HEAP, "budget.py")
     weighed = figures(2 * _HEAP, "forward.py", str(_WEIGHED), "8", "weigh")
     long_run = figures(_HEAP, "forward.py", str(_EXCHANGES), "1200")
+    per_apdu = weighed["taken"] / weighed["exchanges"]
     rows = (
         ("nodes in the full gateway", full["nodes"], full["nodes"] == 1200),
         ("sessions", full["sessions"], full["sessions"] == 4),
         ("open exchanges", full["exchanges"], full["exchanges"] == 32),
         ("heap free of %d" % _HEAP, full["free"], full["free"] >= _LEAST_FREE),
-        ("heap per APDU", weighed["taken"] // weighed["exchanges"], weighed["taken"] <= _PER_APDU * weighed["exchanges"]),
+        ("heap per APDU", per_apdu, per_apdu <= _PER_APDU),
         ("growth over %d exchanges" % _EXCHANGES, long_run["grown"], long_run["grown"] == 0),
     )
     for name, value, is_good in rows:

@@ -2,6 +2,7 @@
 """What has to be done about once a second, and once at start: clocks, time-outs, journal."""
 
 import asyncio
+import gc
 
 from micropython import const
 

@@ -7,8 +7,9 @@ work (`sum16`, `encode_into`, `deframe`) is the framing core's, in C where it is
 the words for its state and events are here. Gaps between octets are the caller's.
 """
 
-from base.framing import deframe, encode_into, sum16
 from micropython import const
+
+from base.framing import deframe, encode_into, sum16
 
 __all__ = ("deframe", "drop_partial", "encode_into", "sum16")
 

@@ -4,7 +4,8 @@
 usage: micropython -X heapsize=256k budget.py [COLLECTIONS]
 1,200 registered nodes, four sessions with full send queues, 32 open exchanges, the SAP list in
 the middle of a block transfer. Prints `nodes=... sessions=... exchanges=... used=... free=...`;
-a MemoryError ends it. With a number it collects garbage so often, for counting instructions. Only sockets, tasks and the serial port are missing (about 6 kB).
+a MemoryError ends it. With a number it collects garbage so often, for counting instructions.
+Only sockets, tasks and the serial port are missing (about 6 kB).
 """
 
 import gc
