@@ -133,3 +133,21 @@ def test_noise_while_the_modem_comes_up():
             bench.chip.inject(noise(chance))
         bench.rig.run_until(lambda: bench.rig.segment.is_up, 90)
         bench.works(STABLE_S if step % 10 == 9 else 1)
+
+
+@pytest.mark.parametrize("code", (chips.TX_MAC_BUSY, chips.TX_BUFFER_BUSY, chips.TX_NOT_ALLOWED))
+def test_a_refusal_that_comes_as_late_as_a_confirm_may_be_of_the_frame_before(code):
+    """The frame is on the air when the chip repeats its last answer: it must not be sent again, or refused."""
+    bench = Bench(chunk=0)
+    for _ in range(8):
+        rig = bench.fresh()
+        bench.chip.faults.tx_status.append(code)
+        asked = bench.ledger.ask(bench.hes, 0)
+        rig.run_until(lambda rig=rig: not rig.sim.chip.faults.tx_status, 3, 0.001)
+        rig.run(0.01)
+        bench.chip.faults.answer_previous = 1
+        rig.run(12)
+        bench.ledger.check()
+        assert asked.state == ANSWERED and asked.sent_cnt == 1
+        assert bench.chip.faults.answer_previous == 0
+    bench.works()

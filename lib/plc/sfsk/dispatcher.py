@@ -31,7 +31,8 @@ _BODY = const(3)  # offset of the data in a local frame
 
 
 class Dispatcher:
-    """Commands of one chip. `hung` counts transmit confirms missing in a row."""
+    """Commands of one chip. `hung` counts transmit confirms missing in a row; at `taken_at`
+    the chip acknowledged the last command it was given."""
 
     def __init__(self, link: "HostLink", chip: "type[Chip]", counters: "Counters") -> None:
         self.in_link: "Command | None" = None
@@ -42,7 +43,7 @@ class Dispatcher:
         self._chip = chip
         self._counters = counters
         self._slots: "list[Command | None]" = [None] * cmds.PRIORITIES
-        self._taken_at = 0
+        self.taken_at = 0
         self._confirm_due = 0
 
     def push(self, command: "Command") -> bool:
@@ -77,7 +78,7 @@ class Dispatcher:
         if command.cnf == cmds.NO_CONFIRM:
             return self.end(now, command, cmds.CMD_OK)
         self.awaiting = command
-        self._taken_at = now
+        self.taken_at = now
         self._confirm_due = ticks_add(now, command.timeout_ms)
         return None
 
@@ -119,6 +120,7 @@ class Dispatcher:
         if command is self.in_link:  # the ACK was lost on the way
             self._link.cancel()
             self.in_link = None
+            self.taken_at = now
         else:
             self.awaiting = None
         self._confirmed(command)
@@ -166,7 +168,7 @@ class Dispatcher:
     def _is_too_early(self, now: int, command: "Command", frame: memoryview) -> bool:
         if frame[_BODY] != chips.TX_OK or command is not self.awaiting:
             return False
-        return ticks_diff(now, self._taken_at) < command.earliest_ms
+        return ticks_diff(now, self.taken_at) < command.earliest_ms
 
     def _confirmed(self, command: "Command") -> None:
         if command.priority == cmds.PRIO_TRANSMIT:

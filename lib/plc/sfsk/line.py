@@ -41,6 +41,7 @@ ON_TIMER = const(5)
 ON_REPLY = const(6)
 
 _CONFIRM_MARGIN_MS = const(500)
+_REFUSAL_MS = const(100)  # within this a refusal is the chip's answer to the frame it has just taken
 _CONFIRM_SLOTS = const(3)  # waiting for a slot, and for a frame that is being heard
 _BUSY_CODES = (chips.TX_RESOURCE_BUSY, chips.TX_BUFFER_BUSY, chips.TX_BUFFER_BUSY_2)
 
@@ -143,15 +144,19 @@ class Line:
         _TABLE[self.state][event](self, now)
 
     def _on_status(self, now: int, status: int) -> None:
-        if status == chips.TX_OK:
-            self._on(now, ON_CONFIRM)
-        elif status in _BUSY_CODES:
+        event = ON_CONFIRM
+        if status in _BUSY_CODES:
             self._counters.inc(counts.TX_BUSY)
-            self._on(now, ON_BUSY)
-        else:
+            event = ON_BUSY
+        elif status != chips.TX_OK:
             self._counters.inc(_REFUSALS.get(status, counts.TX_UNKNOWN_STATUS))
             self._modem.heartbeat.hurry(now)  # 0A: the status will say what state it is in
-            self._on(now, ON_REFUSED)
+            event = ON_REFUSED
+        # NOTE: a chip refuses at once. A refusal that took as long as the frame takes may be the
+        # answer to the frame before, and this one on the air.
+        waited_ms = ticks_diff(now, self._modem.desk.taken_at)
+        is_late = waited_ms >= max(self._air.slots_ms(self._slots), _REFUSAL_MS * self._widen)
+        self._on(now, ON_CONFIRM if is_late else event)
 
     def _submit(self, now: int) -> None:
         self.state = SENDING
