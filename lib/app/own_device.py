@@ -11,6 +11,7 @@ from binascii import hexlify
 from micropython import const
 
 from app.config import Config
+from base import framing
 from dlms.association import public_client
 from dlms.axdr import OCTET_STRING, UINT8, UINT16, UINT32
 from dlms.cosem import basic
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from gateway.registration import Table
 
 _CLOCK_IS_SET = const(1700000000)
-_TITLE_TEXT_LEN = const(16)
 
 
 class WallClock:
