@@ -2,6 +2,7 @@
 """base on both interpreters: the ring, the slab and the ticks do what they say, without allocating."""
 
 import micropython
+
 from base.errors import LocalError
 from base.ring import Ring
 from base.slab import Slab
