@@ -20,6 +20,7 @@ DEFAULTS = {
     "discovery_s": 15,
     "start_timeout_s": 60,  # some stacks answer a network start after minutes (g3.md 8)
     "prefix": "FD00000000020000",  # of the /64, its last two octets replaced by the PAN id
+    "context_1": "112233445566",  # second compression context of the sample coordinators
     "max_hops": 10,
     "routing_ttl_min": 180,
     "max_join_wait_s": 90,

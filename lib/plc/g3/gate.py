@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""May this EUI-64 join, and which row and PSK does it get: the same rules for both dialects.
+
+Source: g3.md 2.10 (answer at once, never during a rekey), 5, 10. Law: only who has a PSK here
+gets a row (rows are flash and addresses: strangers must not be able to use them up), and the
+address belongs to the EUI-64 for good.
+"""
+
+from micropython import const
+
+from plc.g3 import counts
+from plc.g3 import shared as kinds
+from plc.medium import NODE_ASSIGNED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plc.contract import Nodes
+    from plc.g3.outside import Outside
+    from plc.g3.shared import Shared
+
+_PSK_LEN = const(16)
+NOBODY = const(-1)
+
+
+class Gate:
+    """`psk`: the PSK of the node judged last, ours; wiped by `wipe`."""
+
+    def __init__(self, nodes: "Nodes", outside: "Outside", shared: "Shared") -> None:
+        self.psk = memoryview(bytearray(_PSK_LEN))
+        self._nodes = nodes
+        self._access = outside.access
+        self._psks = outside.psks
+        self._shared = shared
+
+    def is_welcome(self, now: int, eui64: memoryview, is_rekeying: bool) -> bool:
+        """Judge a joiner; when True its PSK stands in `psk`. Counts and tells why not."""
+        if is_rekeying:
+            return self._refuse(now, eui64, counts.JOIN_REFUSED_REKEY, kinds.JOIN_REFUSED)
+        if not self._access.may_join(eui64):
+            return self._refuse(now, eui64, counts.JOIN_REFUSED_LIST, kinds.JOIN_REFUSED)
+        if not self._psks.psk_into(eui64, self.psk):
+            return self._refuse(now, eui64, counts.JOIN_UNKNOWN, kinds.JOIN_UNKNOWN)
+        return True
+
+    def has_psk(self, eui64: memoryview) -> bool:
+        """Load the PSK of a node that is in the network already (rekey)."""
+        return self._psks.psk_into(eui64, self.psk)
+
+    def row_for(self, now: int, eui64: memoryview) -> int:
+        """The row of a joiner, made when it has none; NOBODY when there is no room."""
+        row = self._nodes.find(eui64)
+        if row < 0 and self._unverified() < self._shared.settings["unverified_max"]:
+            row = self._nodes.add(eui64)
+        if row < 0:
+            self._refuse(now, eui64, counts.JOIN_REFUSED_FULL, kinds.JOIN_REFUSED)
+            return NOBODY
+        return row
+
+    def wipe(self) -> None:
+        """The PSK is not needed any more."""
+        for i in range(_PSK_LEN):
+            self.psk[i] = 0
+
+    def _refuse(self, now: int, eui64: memoryview, counter: int, kind: int) -> bool:
+        self._shared.counters.inc(counter)
+        self._shared.tell(now, kind, eui64, counter)
+        return False
+
+    def _unverified(self) -> int:
+        count = 0
+        for row in range(self._nodes.end()):
+            if self._nodes.state(row) == NODE_ASSIGNED:
+                count += 1
+        return count

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+"""stub"""
+
+
+class Lbs:
+    pass

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""Where a node's PSK comes from: provided by the head-end and kept in RAM, or a local table.
+
+Source: g3.md 5 (PSK on demand is what concentrators in the field do), 2.10. PskCache: an unknown
+joiner raises an event, is refused, tries again; by then the PSK is here. What it costs: joins
+and rekeys need the head-end on line; who steals the box switched off has no PSK. LocalPsks:
+a file the operator chose to have; works without WAN; who steals the box has every PSK in it.
+"""
+
+
+from micropython import const
+
+from base.errors import LocalError
+from base.ticks import ticks_add, ticks_diff
+
+_EUI_LEN = const(8)
+_PSK_LEN = const(16)
+_ROW_LEN = const(24)
+
+
+class PskCache:
+    """`capacity` PSKs, each for `ttl_s` seconds from when it was provided; the oldest gives way.
+
+    `at(now)` must be called at least once in 6 days (the application's timer does).
+    """
+
+    def __init__(self, capacity: int, ttl_s: int) -> None:
+        self._capacity = capacity
+        self._rows = bytearray(capacity * _ROW_LEN)
+        self._until = [0] * capacity
+        self._is_held = bytearray(capacity)
+        self._ttl_ms = 1000 * ttl_s
+
+    def provide(self, now: int, eui64: "bytes | memoryview", psk: "bytes | memoryview") -> None:
+        """The head-end knows this node's PSK (16 octets)."""
+        if len(eui64) != _EUI_LEN or len(psk) != _PSK_LEN:
+            raise LocalError("PSK of %d octets" % len(psk))
+        row = self._find(eui64)
+        if row < 0:
+            row = self._room()
+        base = row * _ROW_LEN
+        self._rows[base : base + _EUI_LEN] = eui64
+        self._rows[base + _EUI_LEN : base + _ROW_LEN] = psk
+        self._is_held[row] = 1
+        self._until[row] = ticks_add(now, self._ttl_ms)
+
+    def psk_into(self, eui64: "bytes | memoryview", dst: "bytearray | memoryview") -> bool:
+        """PskProvider."""
+        row = self._find(eui64)
+        if row < 0:
+            return False
+        base = row * _ROW_LEN + _EUI_LEN
+        for i in range(_PSK_LEN):
+            dst[i] = self._rows[base + i]
+        return True
+
+    def at(self, now: int) -> None:
+        """Wipe what has expired."""
+        for row in range(self._capacity):
+            if self._is_held[row] and ticks_diff(now, self._until[row]) >= 0:
+                self._wipe(row)
+
+    def wipe(self, eui64: "bytes | memoryview") -> None:
+        """Forget one PSK."""
+        row = self._find(eui64)
+        if row >= 0:
+            self._wipe(row)
+
+    def _wipe(self, row: int) -> None:
+        self._is_held[row] = 0
+        for i in range(row * _ROW_LEN, (row + 1) * _ROW_LEN):
+            self._rows[i] = 0
+
+    def _room(self) -> int:
+        oldest = 0
+        for row in range(self._capacity):
+            if not self._is_held[row]:
+                return row
+            if ticks_diff(self._until[row], self._until[oldest]) < 0:
+                oldest = row
+        return oldest
+
+    def _find(self, eui64: "bytes | memoryview") -> int:
+        key = bytes(eui64)
+        at = self._rows.find(key)
+        while at >= 0:
+            if at % _ROW_LEN == 0 and self._is_held[at // _ROW_LEN]:
+                return at // _ROW_LEN
+            at = self._rows.find(key, at + 1)
+        return -1
+
+
+class LocalPsks:
+    """PSKs from a table EUI-64 -> PSK; the entry b"" is for everybody else (one PSK for all nodes)."""
+
+    def __init__(self, table: "dict[bytes, bytes]") -> None:
+        for eui64, psk in table.items():
+            if len(eui64) not in (0, _EUI_LEN) or len(psk) != _PSK_LEN:
+                raise LocalError("PSK table")
+        self._table = table
+
+    def psk_into(self, eui64: "bytes | memoryview", dst: "bytearray | memoryview") -> bool:
+        """PskProvider."""
+        psk = self._table.get(bytes(eui64)) or self._table.get(b"")
+        if psk is None:
+            return False
+        dst[:_PSK_LEN] = psk
+        return True

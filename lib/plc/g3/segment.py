@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""The G3 segment: implements plc.contract.Medium over one modem chip, dialect H or L.
+
+Ties modem, traffic, watch, bootstrapping and rekeying to the sink. Law: data goes as the
+modem's buffers allow, several exchanges at once, one per node; joins are answered at once
+from local data; nothing here waits or knows what an APDU means.
+"""
+
+from base.counters import Counters
+from base.errors import LocalError
+from base.ticks import earliest, ticks_add, ticks_diff
+from plc.g3 import counts
+from plc.g3.joins import Joins
+from plc.g3.lbs import Lbs
+from plc.g3.links import Links
+from plc.g3.modem import Modem
+from plc.g3.network_record import NetworkRecord
+from plc.g3.node_list import NodeList
+from plc.g3.rekey import Rekey
+from plc.g3.shared import Shared
+from plc.g3.traffic import Traffic
+from plc.g3.watch import Watch
+from plc.g3.window import Window
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from base.log import Log
+    from plc.contract import MediumSink, ModemPort, Nodes
+    from plc.g3.outside import Outside
+    from plc.g3.settings import Settings
+
+_MAX_SAP = 0xFFFF
+_ALL_ROOM = 7
+
+
+class Segment:
+    """One G3 PAN. Everything is allocated here; ask `next_deadline` after every call."""
+
+    headroom = 0  # the frame is built in the driver's own buffer: escaping needs that anyway
+    tailroom = 0
+
+    def __init__(
+        self,
+        settings: "Settings",
+        port: "ModemPort",
+        nodes: "Nodes",
+        sink: "MediumSink",
+        outside: "Outside",
+        log: "Log | None" = None,
+    ) -> None:
+        self.settings = settings
+        self.counters = Counters(counts.NAMES)
+        self.max_apdu = settings.max_apdu
+        self.is_open = True
+        self._nodes = nodes
+        self._sink = sink
+        self._is_offered = False
+        self._is_offering = False
+        shared = Shared(settings, self.counters, outside.on_event, log)
+        self._shared = shared
+        self.record = NetworkRecord(outside.store, outside.random_octets, shared)
+        self.modem = Modem(port, shared, self.record, self)
+        self._make_parts(outside)
+
+    def _make_parts(self, outside: "Outside") -> None:
+        shared, nodes, modem = self._shared, self._nodes, self.modem
+        self.links = Links(nodes.capacity)
+        self.watch = Watch(modem, nodes, self.links, self._sink, shared)
+        self.window = Window(nodes, self.links, self.settings)
+        self.traffic = Traffic(modem, nodes, self._sink, self.watch, self.window, shared)
+        server = Lbs if self.settings.is_dialect_l else Joins
+        self.joins = server(modem, nodes, self.watch, self.record, outside, shared)
+        self.rekey = Rekey(nodes, self.record, self.joins, shared)
+        self.joins.rekey = self.rekey
+        modem.listen(self.joins.frame_table())
+        self.node_list = NodeList(nodes, self.links, shared)
+
+    # --- Medium ---
+
+    @property
+    def is_up(self) -> bool:
+        """The modem is configured and the network started."""
+        return self.modem.is_up
+
+    def start(self, now: int) -> None:
+        """Begin: read what was kept, bring the modem up, start the network."""
+        self._shared.seconds(now)
+        self.record.load()
+        self.modem.start(now)
+
+    def submit(
+        self,
+        now: int,
+        node: int,
+        saps: "tuple[int, int]",
+        buf: memoryview,
+        off: int,
+        length: int,
+        expects_reply: bool,
+    ) -> bool:
+        """plc.contract.Medium.submit."""
+        client_sap, server_sap = saps
+        if not 0 < length <= self.max_apdu or not (0 <= client_sap <= _MAX_SAP and 0 <= server_sap <= _MAX_SAP):
+            raise LocalError("submit: %d octets, SAPs %x %x" % (length, client_sap, server_sap))
+        flight = self.traffic.submit(now, node, saps, buf, off, length)
+        if flight is None:
+            return False
+        flight.expects_reply = expects_reply and node >= 0
+        self.traffic.give(now, flight)
+        self._is_offered = False
+        return True
+
+    def feed(self, now: int, mv: "memoryview | bytes", n: int) -> None:
+        """mv[:n] came from the UART. Never raises."""
+        self.modem.feed(now, mv, n)
+        self._settle(now)
+
+    def on_deadline(self, now: int) -> None:
+        """Act on whatever is due."""
+        self._is_offered = False
+        if ticks_diff(now, self._stall_at(now)) >= 0:
+            self.modem.assume_room(now)
+        self.modem.on_deadline(now)
+        self.traffic.on_deadline(now)
+        if self.is_up:
+            self.joins.on_deadline(now)
+            self.rekey.on_deadline(now)
+            self.watch.on_deadline(now)
+        self._settle(now)
+
+    def next_deadline(self) -> "int | None":
+        """Tick at which `on_deadline` must be called, at the latest."""
+        due = earliest(self.modem.next_deadline(), self.traffic.next_deadline())
+        if not self.is_up:
+            return due
+        due = earliest(due, earliest(self.joins.next_deadline(), self.rekey.next_deadline()))
+        due = earliest(due, self.watch.next_deadline())
+        if self.modem.room != _ALL_ROOM:
+            due = earliest(due, ticks_add(self.modem.room_since, self.settings.timeout_ms("buffer_stall_ms")))
+        return due
+
+    def airtime_ms(self, node: int, request_len: int, response_len: int) -> int:
+        """Expected time of an exchange of APDUs of these octets with `node`, think time included."""
+        return self.window.exchange_ms(node, min(request_len, self.max_apdu), min(response_len, self.max_apdu))
+
+    # --- for the application ---
+
+    def set_clock(self, now: int, second_of_day: int) -> None:
+        """A G3 network has no operating window."""
+
+    def is_alive(self, now: int) -> bool:
+        """The modem has answered lately: for the watchdog."""
+        return self.modem.heartbeat.is_alive(now)
+
+    def kick(self, now: int, row: int) -> bool:
+        """Expel a node; it may join again unless it is blacklisted. False while the modem is down."""
+        if not self.is_up or self._nodes.row_of_addr(self._nodes.addr(row)) != row:
+            return False
+        self.joins.kick(now, row)
+        self.watch.lose(now, row)
+        return True
+
+    # --- ModemListener ---
+
+    def on_modem(self, now: int, is_up: bool) -> None:
+        """The modem went up or down."""
+        self._is_offered = False
+        if is_up:
+            self.traffic.packets.pan_id = self.modem.pan_id
+            self.watch.restart(now)
+            self.joins.restart(now)
+            self.rekey.restart(now)
+        else:
+            self.traffic.modem_down(now)
+        self._sink.on_link(now, is_up)
+
+    def on_data_confirm(self, now: int, status: int, handle: int) -> None:
+        """DATA_CONFIRM."""
+        self._is_offered = False
+        self.traffic.on_confirm(now, status, handle)
+
+    def on_packet(self, now: int, lqi: int, mv: memoryview, off: int, n: int) -> None:
+        """DATA_INDICATION with a whole packet."""
+        self._is_offered = False
+        self.traffic.on_packet(now, lqi, mv, off, n)
+
+    def on_room(self, now: int) -> None:
+        """The modem's free buffers changed."""
+        self._is_offered = False
+        self.traffic.on_room(now)
+
+    # --- inside ---
+
+    def _settle(self, now: int) -> None:
+        """Something happened: if there is capacity now, offer it once."""
+        if self._is_offered or self._is_offering or not self.traffic.has_capacity():
+            return
+        self._is_offered = self._is_offering = True
+        self._sink.on_free(now)
+        self._is_offering = False
+
+    def _stall_at(self, now: int) -> int:
+        if self.modem.room == _ALL_ROOM or not self.is_up:
+            return ticks_add(now, 1)
+        return ticks_add(self.modem.room_since, self.settings.timeout_ms("buffer_stall_ms"))

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""The APDUs in the air: handed to the modem as its buffers allow, matched with what comes back.
+
+Source: g3.md 2.4 (DATA_REQUEST, DATA_CONFIRM), 2.10, 1.3. At most `handles` requests await
+their confirm, at most `flights` exchanges are open, one per node. Law: every accepted submit
+ends with exactly one on_done; only what certainly never left is handed in again.
+"""
+
+from micropython import const
+
+from base.errors import LocalError
+from base.ticks import earliest, ticks_add, ticks_diff
+from plc.g3 import adp, counts
+from plc.g3 import flight as fl
+from plc.g3.datagram import HEAD_LEN, MULTICAST, Datagram
+from plc.g3.flight import Flight
+from plc.medium import BROADCAST, DONE_NO_REPLY, UPLINK_LAST, UPLINK_MORE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plc.contract import MediumSink, Nodes
+    from plc.g3.modem import Modem
+    from plc.g3.shared import Shared
+    from plc.g3.watch import Watch
+    from plc.g3.window import Window
+
+_REQUEST_HEAD = const(6)  # command, handle, discover route, qos, length 2
+_DISCOVER = const(1)
+_HANDLES = const(255)
+
+# By adp.fate: event, counter.
+_EVENTS = (
+    (fl.CONFIRMED, counts.TX_SENT),
+    (fl.CONFIRMED, counts.TX_UNCERTAIN),
+    (fl.NO_ROOM, counts.TX_NO_ROOM),
+    (fl.NOT_SENT, counts.TX_NO_ROUTE),
+    (fl.NOT_SENT, counts.TX_REFUSED),
+)
+
+
+class Traffic:
+    """All flights of one segment; one request buffer, filled anew for each."""
+
+    def __init__(
+        self, modem: "Modem", nodes: "Nodes", sink: "MediumSink", watch: "Watch", window: "Window", shared: "Shared"
+    ) -> None:
+        settings = shared.settings
+        self.flights = [Flight() for _ in range(settings["flights"])]
+        self.packets = Datagram(settings["udp_port"], settings["hop_limit"])
+        self._modem = modem
+        self._nodes = nodes
+        self._sink = sink
+        self._watch = watch
+        self._window = window
+        self._shared = shared
+        self._counters = shared.counters
+        self._settings = settings
+        self._mv = memoryview(bytearray(_REQUEST_HEAD + settings["max_packet"]))
+        self._handle = 0
+
+    # --- down ---
+
+    def count(self, state: int) -> int:
+        """Flights in `state`."""
+        count = 0
+        for flight in self.flights:
+            if flight.state == state:
+                count += 1
+        return count
+
+    def has_capacity(self, apdu_len: int = 1) -> bool:
+        """One more APDU of so many octets would be taken for a node without a flight."""
+        if not self._modem.is_up or self.count(fl.WAITING) or self.count(fl.REQUESTED) >= self._settings["handles"]:
+            return False
+        return self.count(fl.FREE) > 0 and self._modem.has_room(HEAD_LEN + apdu_len)
+
+    def of(self, row: int) -> "Flight | None":
+        """The flight of a node."""
+        for flight in self.flights:
+            if flight.state != fl.FREE and flight.row == row:
+                return flight
+        return None
+
+    def submit(
+        self, now: int, row: int, saps: "tuple[int, int]", mv: memoryview, off: int, length: int
+    ) -> "Flight | None":
+        """Take an APDU and hand it to the modem; None when there is no capacity for it now."""
+        if not self.has_capacity(length) or self.of(row) is not None:
+            return None
+        flight = self._free()
+        flight.row = row
+        flight.client_sap, flight.server_sap = saps
+        flight.buf, flight.off, flight.length = mv, off, length
+        flight.since = now
+        return flight
+
+    def give(self, now: int, flight: "Flight") -> None:
+        """Hand the flight's APDU to the modem."""
+        self._handle = self._handle % _HANDLES + 1
+        flight.handle = self._handle
+        dst = MULTICAST + self._settings["broadcast_group"]
+        if flight.row != BROADCAST:
+            dst = self._nodes.addr(flight.row)
+        at = _REQUEST_HEAD + HEAD_LEN
+        mv = self._mv
+        mv[at : at + flight.length] = flight.buf[flight.off : flight.off + flight.length]
+        saps = (flight.client_sap, flight.server_sap)
+        length = self.packets.put(mv, _REQUEST_HEAD, dst, saps, flight.length)
+        mv[0] = adp.DATA_REQUEST
+        mv[1] = flight.handle
+        mv[2] = _DISCOVER
+        mv[3] = 0
+        mv[4] = length >> 8
+        mv[5] = length & 0xFF
+        flight.fire(fl.GIVEN)
+        flight.deadline = ticks_add(now, self._settings.timeout_ms("confirm_ms"))
+        if not self._modem.link.send(adp.PROTOCOL_ADP, mv, _REQUEST_HEAD + length):
+            # NOTE: with its escapes it does not fit the modem's buffer and never will. It ends as
+            # refused at the next deadline, which is now: submit must not call the sink.
+            flight.fire(fl.NO_ROOM)
+            flight.since = ticks_add(now, -self._settings.timeout_ms("busy_ms"))
+            flight.deadline = now
+
+    def on_confirm(self, now: int, status: int, handle: int) -> None:
+        """DATA_CONFIRM."""
+        for flight in self.flights:
+            if flight.state == fl.REQUESTED and flight.handle == handle:
+                event, counter = _EVENTS[adp.fate(status)]
+                self._counters.inc(counter)
+                self._confirmed(now, flight, event)
+                if counter in (counts.TX_NO_ROUTE, counts.TX_UNCERTAIN) and flight.row >= 0:
+                    self._watch.suspect(now, flight.row)
+                return
+        self._counters.inc(counts.CONFIRM_STRAY)
+
+    def _confirmed(self, now: int, flight: "Flight", event: int) -> None:
+        if event == fl.NO_ROOM:
+            flight.deadline = ticks_add(now, self._settings["busy_gap_ms"])
+            if ticks_diff(now, flight.since) >= self._settings.timeout_ms("busy_ms"):
+                event = fl.NOT_SENT
+        if event == fl.CONFIRMED:
+            flight.sent_at = now
+            if flight.row >= 0:
+                self._nodes.addressed(flight.row, self._shared.seconds(now))
+                others = self.count(fl.AIR)
+                window_ms = self._window.reply_ms(flight.row, flight.length, others)
+                flight.deadline = ticks_add(now, window_ms)
+            self._sink.on_sent(now, flight.row)
+        self._fire(now, flight, event)
+
+    # --- up ---
+
+    def on_packet(self, now: int, lqi: int, mv: memoryview, off: int, n: int) -> None:
+        """A packet arrived: check it, tell the sink, end the exchange it answers."""
+        packet = self.packets
+        wrong = packet.parse(mv, off, n)
+        if wrong:
+            return self._counters.inc(wrong)
+        row = self._nodes.row_of_addr(packet.src)
+        if row < 0:
+            return self._counters.inc(counts.RX_UNKNOWN_SRC)
+        self._counters.inc(counts.RX_APDU)
+        self._watch.heard(now, row, lqi)
+        client_sap, server_sap, length = packet.client_sap, packet.server_sap, packet.apdu_len
+        verdict = self._sink.on_uplink(now, row, client_sap, server_sap, mv, packet.apdu_off, length)
+        flight = self.of(row)
+        if flight is None or flight.state != fl.AIR:
+            return self._counters.inc(counts.UPLINK_UNASKED)
+        return self._answered(now, flight, verdict, length)
+
+    def _answered(self, now: int, flight: "Flight", verdict: int, length: int) -> None:
+        if verdict == UPLINK_LAST:
+            self._window.learn(now, flight.row, flight.length, length, flight.sent_at)
+            self._fire(now, flight, fl.ANSWERED)
+        elif verdict == UPLINK_MORE:
+            window_ms = self._window.reply_ms(flight.row, 0, self.count(fl.AIR) - 1)
+            flight.deadline = ticks_add(now, window_ms)
+        else:
+            self._counters.inc(counts.UPLINK_UNASKED)
+
+    # --- time ---
+
+    def on_room(self, now: int) -> None:
+        """Buffers came free: what waits goes first."""
+        for flight in self.flights:
+            if flight.state == fl.WAITING:
+                flight.deadline = now
+        self.on_deadline(now)
+
+    def on_deadline(self, now: int) -> None:
+        """Act on what is due."""
+        for flight in self.flights:
+            if flight.state == fl.FREE or ticks_diff(now, flight.deadline) < 0:
+                continue
+            if flight.state != fl.WAITING:
+                if flight.state == fl.REQUESTED:
+                    self._counters.inc(counts.CONFIRM_LOST)
+                self._fire(now, flight, fl.OVERDUE)
+            elif ticks_diff(now, flight.since) >= self._settings.timeout_ms("busy_ms"):
+                self._fire(now, flight, fl.OVERDUE)
+            elif self._may_give(flight):
+                self.give(now, flight)
+            else:
+                flight.deadline = ticks_add(now, self._settings["busy_gap_ms"])
+
+    def next_deadline(self) -> "int | None":
+        """Soonest deadline of a flight."""
+        due = None
+        for flight in self.flights:
+            if flight.state != fl.FREE:
+                due = earliest(due, flight.deadline)
+        return due
+
+    def modem_down(self, now: int) -> None:
+        """Everything in the air ends."""
+        for flight in self.flights:
+            if flight.state != fl.FREE:
+                self._fire(now, flight, fl.DOWN)
+
+    # --- inside ---
+
+    def _may_give(self, flight: "Flight") -> bool:
+        if self.count(fl.REQUESTED) >= self._settings["handles"]:
+            return False
+        return self._modem.has_room(HEAD_LEN + flight.length)
+
+    def _free(self) -> "Flight":
+        for flight in self.flights:
+            if flight.state == fl.FREE:
+                return flight
+        raise LocalError("no flight: ask has_capacity first")
+
+    def _fire(self, now: int, flight: "Flight", event: int) -> None:
+        row = flight.row
+        outcome = flight.fire(event)
+        if outcome < 0:
+            return
+        if outcome == DONE_NO_REPLY:
+            self._counters.inc(counts.NO_REPLY)
+            self._watch.missed(now, row)
+        self._sink.on_done(now, row, outcome)

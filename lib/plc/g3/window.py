@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""How long an answer may take: airtime by hops and link quality, think time, route discovery.
+
+Source: g3.md 7.1 (airtime, up to netTraversalTime 20 s when a route must be found). The think
+time is measured per node (rises at once, falls slowly); other exchanges in the air share the
+line and stretch the window.
+"""
+
+from micropython import const
+
+from base.ticks import ticks_diff
+from plc.g3 import airtime
+from plc.g3.airtime import Airtime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plc.contract import Nodes
+    from plc.g3.links import Links
+    from plc.g3.settings import Settings
+
+_MARGIN_MS = const(250)
+
+
+class Window:
+    """Computes; keeps nothing of its own."""
+
+    def __init__(self, nodes: "Nodes", links: "Links", settings: "Settings") -> None:
+        self._nodes = nodes
+        self._links = links
+        self._air = Airtime(settings["band"], settings["time_scale"])
+        self._settings = settings
+        self._slack_ms = settings.timeout_ms("slack_ms")
+        self._route_ms = settings.timeout_ms("route_ms")
+
+    def reply_ms(self, row: int, request_len: int, others: int) -> int:
+        """From the confirm until the longest answer is here; `others` exchanges share the air."""
+        settings = self._settings
+        line_ms = self.one_way_ms(row, request_len) + self.one_way_ms(row, settings.max_apdu)
+        measured = self._nodes.think_ms(row)
+        think_ms = measured + measured // 4 + _MARGIN_MS if measured else settings["think_ms"]
+        if self._links.is_doubtful(row):
+            think_ms = max(think_ms, settings["think_ms"]) + self._route_ms
+        return line_ms * (1 + others) + think_ms + self._slack_ms
+
+    def exchange_ms(self, row: int, request_len: int, response_len: int) -> int:
+        """Expected time of an exchange."""
+        if row < 0:
+            return self.one_way_ms(row, request_len)
+        think_ms = self._nodes.think_ms(row) or self._settings["think_ms"]
+        return self.one_way_ms(row, request_len) + think_ms + self.one_way_ms(row, response_len)
+
+    def one_way_ms(self, row: int, length: int) -> int:
+        """An APDU to or from `row` (any node: row -1)."""
+        hops = self._links.hops(row) if row >= 0 else 0
+        return self._air.one_way_ms(length, hops or self._settings["hops_unknown"], self._mode(row))
+
+    def learn(self, now: int, row: int, request_len: int, reply_len: int, sent_at: int) -> None:
+        """An answer of `reply_len` octets came."""
+        spent_ms = max(ticks_diff(now, sent_at), 0)
+        self._links.note_rtt(row, spent_ms)
+        line_ms = self.one_way_ms(row, request_len) + self.one_way_ms(row, reply_len)
+        self._nodes.note_think(row, max(spent_ms - line_ms, 1))
+
+    def _mode(self, row: int) -> int:
+        lqi = self._links.lqi(row) if row >= 0 else 0
+        if lqi >= self._settings["lqi_qpsk"]:
+            return airtime.QPSK
+        return airtime.BPSK if lqi >= self._settings["lqi_bpsk"] else airtime.ROBO
