@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """How hard to hit a modem chip that does not do its work: one rung harder each time.
 
-Own policy: soft reset - reset line - power - FAILED. FAILED rests, twice as long each time
-up to a minute, and goes on with the reset line. Stable operation takes the ladder down.
+Own policy: soft reset - reset line - power - FAILED. FAILED rests and goes on with the reset
+line. Stable operation takes the ladder down. The rest is short enough that a chip which comes
+to its senses is in service within 15 s, however long it was gone.
 """
 
 from micropython import const
@@ -18,7 +19,7 @@ GIVEN_UP = const(3)
 
 _COUNTS = (counts.RESET_SOFT, counts.RESET_LINE, counts.RESET_POWER, counts.MODEM_FAILED)
 _REST_MS = const(5000)
-_REST_MAX_MS = const(60000)
+_REST_MAX_MS = const(8000)
 
 
 class ResetLadder:
