@@ -6,6 +6,8 @@ their confirm, at most `flights` exchanges are open, one per node. Law: every ac
 ends with exactly one on_done; only what certainly never left is handed in again.
 """
 
+import struct
+
 from micropython import const
 
 from base.errors import LocalError
@@ -106,12 +108,7 @@ class Traffic:
         mv[at : at + flight.length] = flight.buf[flight.off : flight.off + flight.length]
         saps = (flight.client_sap, flight.server_sap)
         length = self.packets.put(mv, _REQUEST_HEAD, dst, saps, flight.length)
-        mv[0] = adp.DATA_REQUEST
-        mv[1] = flight.handle
-        mv[2] = _DISCOVER
-        mv[3] = 0
-        mv[4] = length >> 8
-        mv[5] = length & 0xFF
+        struct.pack_into(">BBBBH", mv, 0, adp.DATA_REQUEST, flight.handle, _DISCOVER, 0, length)
         flight.fire(fl.GIVEN)
         flight.deadline = ticks_add(now, self._settings.timeout_ms("confirm_ms"))
         if not self._modem.link.send(adp.PROTOCOL_ADP, mv, _REQUEST_HEAD + length):
