@@ -69,7 +69,8 @@ def test_meters_default_to_eight_or_to_none_beside_tcp_meters():
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--medium", "g3"],
+        ["--medium", "g3", "--meter", "4D4D4D000001@h:1"],
+        ["--medium", "g3", "--dialect", "X"],
         ["--meter", "4D@127.0.0.1:1"],
         ["--meter", "4D4D4D0000000001"],
         ["--meter", "4D4D4D0000000001@h:1", "--meter", "4D4D4D0000000001@h:2"],
@@ -88,12 +89,6 @@ def test_bad_options_end_with_code_two(arguments, capsys):
         cli.parse(arguments)
     assert caught.value.code == 2
     assert "error" in capsys.readouterr().err
-
-
-def test_g3_is_refused_with_not_yet(capsys):
-    with pytest.raises(SystemExit):
-        cli.parse(["--medium", "g3"])
-    assert "not yet" in capsys.readouterr().err
 
 
 def test_options_reach_the_segment():

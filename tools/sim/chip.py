@@ -113,6 +113,10 @@ class Chip:
     def _mute(self) -> None:
         self.host.out.is_muted = self.faults.silent or bool(self.faults.hung)
 
+    def report(self) -> dict:
+        """Counters as a plain dict."""
+        return dict(self.host.counters, resets=self.resets_cnt, lost=self.mac.lost_cnt)
+
     # --- reset and status ---
 
     def _down(self) -> None:

@@ -5,10 +5,12 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.sim.g3.options import G3LineOptions, G3ModemOptions, G3NodeOptions, G3Options
 from tools.sim.gateway_process import RUNTIMES
 from tools.sim.options import ChipOptions, LineOptions, NodeOptions, SegmentOptions
 
 _DEFAULT_METERS = 8
+_MOST_METERS = 3071
 _DEFAULT_HEAP = {"micropython": "2m", "micropython-arm": "1m", "cpython": "0"}
 _INSTANT_QUEUE = 2048  # without airtime a whole discovery window arrives at once
 
@@ -84,9 +86,13 @@ def parser() -> argparse.ArgumentParser:
 def _add_tuning(result: argparse.ArgumentParser) -> None:
     add = result.add_argument
     add("--chip", choices=("amis49587", "st7570"), default="amis49587", help="modem chip")
-    add("--depth", type=natural, default=0, help="repetitions the farthest meter needs; meters get 0..DEPTH in turn")
+    add("--depth", type=natural, help="repetitions (g3: hops - 1) of the farthest meter; meters get 0..DEPTH in turn")
     add("--think-ms", type=natural, default=20, help="a meter's time to answer")
     add("--widen", type=natural, default=10, help="factor on the chip's time limits for a busy PC (default 10)")
+    add("--dialect", choices=("H", "L"), default="H", help="g3: modem firmware; L leaves the LBS to the host")
+    add("--band", choices=("cen-a", "fcc"), default="cen-a", help="g3: frequency band")
+    add("--usi-buffer", type=natural, default=1024, help="g3: octets of the longest frame to and from the modem")
+    add("--psk", choices=("file", "control"), default="file", help="g3: write psk.json, or give PSKs on --control only")
     add("--heap", help="heap of the firmware on MicroPython (default 2m; micropython-arm 1m)")
     add("--uart-port", type=port_number, default=0, help="TCP port of the modem's UART (default: any)")
     add("--no-gateway", action="store_true", help="only the segment; connect a gateway to --uart-port yourself")
@@ -97,16 +103,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Checked options; exits with code 2 and a clear text on bad ones."""
     result = parser()
     options = result.parse_args(arguments)
-    if options.medium == "g3":
-        result.error("--medium g3: not yet; sfsk is the medium there is")
     if options.meters is None:
         options.meters = 0 if options.meter else _DEFAULT_METERS
     if options.heap is None:
         options.heap = _DEFAULT_HEAP[options.runtime]
-    if not 1 <= options.meters + len(options.meter) <= 3071:
-        result.error("between 1 and 3071 meters have individual MAC addresses on one segment")
-    if options.depth > 7:
-        result.error("--depth: a frame has at most 7 repetitions")
+    if not 1 <= options.meters + len(options.meter) <= _MOST_METERS:
+        result.error("between 1 and %d meters have individual MAC addresses on one segment" % _MOST_METERS)
+    if (options.depth or 0) > 7:
+        result.error("--depth: a frame has at most 7 repetitions, a G3 path is at most 8 hops here")
     if options.widen < 1:
         result.error("--widen: at least 1")
     _check_titles(result, options)
@@ -120,6 +124,8 @@ def _check_titles(result: argparse.ArgumentParser, options: argparse.Namespace) 
     if len({len(title) for title in titles}) > 1:
         result.error("--meter: titles of one segment have the same length")
     options.title_len = len(titles[0]) if titles else 8
+    if options.medium == "g3" and options.title_len != 8:
+        result.error("--meter: an EUI-64 has 16 hex digits")
 
 
 def segment_options(options: argparse.Namespace) -> SegmentOptions:
@@ -133,3 +139,13 @@ def segment_options(options: argparse.Namespace) -> SegmentOptions:
     line.delay_ms = options.delay_ms
     node = NodeOptions(think_us=options.think_ms * 1000)
     return SegmentOptions(title_len=options.title_len, chip=chip, line=line, node=node)
+
+
+def g3_options(options: argparse.Namespace) -> G3Options:
+    """The same for a G3 segment."""
+    time_scale = options.time_scale
+    modem = G3ModemOptions(dialect=options.dialect, usi_buffer=options.usi_buffer)
+    modem.uart_speed = float(time_scale) if time_scale else 100.0
+    line = G3LineOptions(time_scale=time_scale, seed=options.seed, loss=options.loss, dup=options.dup)
+    line.band, line.delay_ms = options.band, options.delay_ms
+    return G3Options(modem=modem, line=line, node=G3NodeOptions(think_us=options.think_ms * 1000))

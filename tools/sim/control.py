@@ -10,13 +10,13 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 
-from tools.sim.node import Node
 from tools.sim.realtime import RealTime
-from tools.sim.segment import Segment
 from tools.sim.trace import title_text
+from tools.sim.twins import NodeTwin, SegmentTwin
 
 _MAX_LINE = 65536
-_LINE_FAULTS = {"loss": float, "dup": float, "delay_ms": int, "capture": float, "corrupt_share": float}
+
+Number = type[float] | type[int]
 
 
 class ControlError(ValueError):
@@ -26,7 +26,15 @@ class ControlError(ValueError):
 class Control:
     """Commands on a segment; `stats_of_process` adds what the runner knows."""
 
-    def __init__(self, driver: RealTime, segment: Segment, stats_of_process: "Callable[[], dict]") -> None:
+    line_faults: "dict[str, Number]" = {
+        "loss": float,
+        "dup": float,
+        "delay_ms": int,
+        "capture": float,
+        "corrupt_share": float,
+    }
+
+    def __init__(self, driver: RealTime, segment: SegmentTwin, stats_of_process: "Callable[[], dict]") -> None:
         self._driver, self._segment, self._stats_of_process = driver, segment, stats_of_process
         self._server: "asyncio.Server | None" = None
         self.port = 0
@@ -67,7 +75,7 @@ class Control:
 
     # --- arguments ---
 
-    def _node(self, command: dict) -> Node:
+    def _node(self, command: dict) -> NodeTwin:
         text = command.get("node")
         try:
             title = bytes.fromhex(text) if isinstance(text, str) else b""
@@ -127,26 +135,26 @@ class Control:
     def _do_faults(self, command: dict) -> dict:
         line = self._segment.line.options
         for key in command.keys() - {"cmd"}:
-            if key not in _LINE_FAULTS:
+            if key not in self.line_faults:
                 raise ControlError("unknown fault " + key)
             value = command[key]
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number or value < 0 or (_LINE_FAULTS[key] is float and value > 1):
+            if not is_number or value < 0 or (self.line_faults[key] is float and value > 1):
                 raise ControlError("%s: bad value" % key)
         for key in command.keys() - {"cmd"}:
-            setattr(line, key, _LINE_FAULTS[key](command[key]))
-        return {key: getattr(line, key) for key in _LINE_FAULTS}
+            setattr(line, key, self.line_faults[key](command[key]))
+        return {key: getattr(line, key) for key in self.line_faults}
 
     def _do_stats(self, command: dict) -> dict:
         segment = self._segment
         nodes = {title_text(title): self._node_stats(node) for title, node in segment.nodes.items()}
-        chip = dict(segment.chip.host.counters, resets=segment.chip.resets_cnt, lost=segment.chip.mac.lost_cnt)
+        chip = segment.chip.report()
         lag_ms = self._driver.max_lag_us // 1000
         line = dict(segment.line.report(), options=asdict(segment.line.options))
         process = self._stats_of_process()
         return {"line": line, "chip": chip, "nodes": nodes, "max_lag_ms": lag_ms, **process}
 
-    def _node_stats(self, node: Node) -> dict:
+    def _node_stats(self, node: NodeTwin) -> dict:
         is_there = node in self._segment.line.nodes
         flags = {"mac": node.mac_addr, "muted": node.is_muted, "on_line": is_there}
         return {**flags, **node.counters}

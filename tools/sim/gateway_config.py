@@ -32,6 +32,15 @@ def load(path: Path) -> dict:
     return config
 
 
+def g3_defaults(wan_port: int, time_scale: int, widen: int, dialect: str) -> dict:
+    """The same for a gateway on a G3 segment."""
+    return {
+        "medium": "g3",
+        "wan": {"address": "127.0.0.1", "port": wan_port},
+        "g3": {"time_scale": time_scale, "uart_widen": widen, "dialect": dialect},
+    }
+
+
 def simulator_defaults(wan_port: int, time_scale: int, widen: int, title_len: int) -> dict:
     """What a gateway behind the simulator needs to know about it."""
     return {

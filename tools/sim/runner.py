@@ -8,20 +8,13 @@ import signal
 import socket
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
-from tools.sim import cli, console, gateway_config
-from tools.sim.control import Control
+from tools.sim import cli, console, gateway_config, worlds
 from tools.sim.gateway_process import GatewayProcess, ProcessError, command
 from tools.sim.kernel import Kernel
-from tools.sim.meter import Meter
 from tools.sim.realtime import RealTime
 from tools.sim.screen import Screen
-from tools.sim.segment import Segment, meter_title
-from tools.sim.server import DlmsServer, LocalServer
-from tools.sim.tcp_meter import TcpServer
-from tools.sim.trace import Trace
 from tools.sim.uart_link import UartLink
 from tools.sim.wan_relay import WanRelay
 
@@ -33,32 +26,18 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def build_segment(options: argparse.Namespace, driver: RealTime) -> Segment:
-    """Built-in meters first, then those over TCP."""
-    segment = Segment(cli.segment_options(options), kernel=driver.kernel)
-    servers: list[tuple[bytes, DlmsServer]] = []
-    for number in range(1, options.meters + 1):
-        title = meter_title(number, options.title_len)
-        servers.append((title, LocalServer(Meter(title, seed=options.seed + number))))
-    servers += [(meter.title, TcpServer(driver, meter.host, meter.port)) for meter in options.meter]
-    for index, (title, server) in enumerate(servers):
-        node = replace(segment.options.node, depth=index % (options.depth + 1))
-        segment.add(title, server, node)
-    return segment
-
-
 class Runner:
     """Everything of one run; `run()` returns the exit code."""
 
     def __init__(self, options: argparse.Namespace, state_dir: Path) -> None:
         self._options, self._state_dir = options, state_dir
         self._driver = RealTime(Kernel())
-        self._segment = build_segment(options, self._driver)
+        self._segment = worlds.build_segment(options, self._driver)
         self._table = console.SapTable()
         self._screen = Screen(len(self._segment.nodes), options.verbose)
         self._link = UartLink(self._driver, self._segment.chip)
-        self._control = Control(self._driver, self._segment, self._process_stats)
-        self._trace = Trace(options.trace) if options.trace else None
+        self._control = worlds.build_control(self._driver, self._segment, self._process_stats)
+        self._trace = worlds.build_trace(options.trace, self._segment) if options.trace else None
         self._relay: WanRelay | None = None
         self._gateway: GatewayProcess | None = None
         self._wan_port = options.wan_port
@@ -91,10 +70,10 @@ class Runner:
         if options.control is not None:
             await self._control.start(options.control)
             self._screen.line("control 127.0.0.1:%d" % self._control.port)
-        if self._trace is not None:
-            self._trace.watch(self._segment)
         self._driver.start()
         if options.no_gateway:
+            self._state_dir.mkdir(parents=True, exist_ok=True)
+            worlds.write_psks(options, self._segment, self._state_dir)
             self._screen.line("UART 127.0.0.1:%d" % self._link.port)
             await self._done.wait()
             return
@@ -119,13 +98,13 @@ class Runner:
 
     def _write_config(self, wan_port: int) -> None:
         options = self._options
-        config = gateway_config.simulator_defaults(wan_port, options.time_scale, options.widen, options.title_len)
-        config["sfsk"]["chip"] = options.chip
+        config = worlds.gateway_defaults(options, wan_port)
         if options.config:
             config = gateway_config.merge(config, gateway_config.load(options.config))
         config.setdefault("wan", {})["port"] = wan_port
         self._state_dir.mkdir(parents=True, exist_ok=True)
         (self._state_dir / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+        worlds.write_psks(options, self._segment, self._state_dir)
 
     def _on_line(self, text: str) -> None:
         record = console.parse(text)

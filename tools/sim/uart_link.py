@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Callable
 
 from tools.sim import com_port
-from tools.sim.chip import Chip
 from tools.sim.realtime import RealTime
+from tools.sim.twins import ModemTwin
 
 _CHUNK = 4096
 
@@ -18,7 +18,7 @@ _CHUNK = 4096
 class UartLink:
     """Listens after `start`; `port` is the one to connect to."""
 
-    def __init__(self, driver: RealTime, chip: Chip) -> None:
+    def __init__(self, driver: RealTime, chip: ModemTwin) -> None:
         self._driver, self._chip = driver, chip
         self._writer: "asyncio.StreamWriter | None" = None
         self._server: "asyncio.Server | None" = None

@@ -170,7 +170,7 @@ class G3Modem:
             self.hang()
 
     def _received(self, message: usi.Message) -> None:
-        self.tap("down", message.payload)
+        self.tap("down", usi.build(message.protocol, message.payload, self.options.dialect))
         if message.protocol != usi.ADP:
             self.counters["foreign_protocol"] += 1
             return
@@ -198,7 +198,7 @@ class G3Modem:
             frame = frame[:-3]
         if faults.take("garbage_before"):
             frame = _NOISE + frame
-        self.tap("up", bytes((command,)) + payload)
+        self.tap("up", frame)
         self._queue.extend([frame] * (2 if faults.take("repeat_frames") else 1))
         self._pump()
 

@@ -69,8 +69,8 @@ class G3NodeOptions:
     is_rogue: bool = False  # not in psk.json
     scan_ms: int = 1_500  # how long it collects beacons [U]
     start_s: float = 2.0  # powers up at a random instant of this span
-    rescan_s: tuple[float, float] = (5.0, 180.0)  # first and longest wait after no beacon, doubling [U]
-    backoff_s: tuple[float, float] = (5.0, 600.0)  # the same after a join that failed [U]
+    rescan_s: tuple[float, float] = (5.0, 600.0)  # first and longest wait after no beacon, doubling [U]
+    backoff_s: tuple[float, float] = (30.0, 900.0)  # the same after a join that failed [U]
     join_wait_s: float = 90.0  # adpMaxJoinWaitTime as Microchip's applications set it
     kick_wait_s: float = 2.0  # KICK to reset
     orphan_s: float = 6 * 3600.0  # joins again when it heard nothing for so long; 0 = never [U]
