@@ -127,10 +127,12 @@ def test_queues_are_bounded_per_node_and_in_all():
     for n in range(5):
         rig.ask(session, b"\xdb" + bytes([n]), 0x11)
     assert rig.count("refused-queue-full") == 3
-    rig.ask(session, b"\xdb\x77", 0x12)
-    assert rig.count("refused-queue-full") == 3 and rig.forwarder.exchanges.open_cnt == 8
-    rig.ask(session, b"\xdb\x78", 0x13)
-    assert rig.count("refused-queue-full") == 4
+    rig.ask(session, b"\xdb\x77", 0x12)  # the last slot is another one's
+    assert rig.count("refused-queue-full") == 4 and rig.forwarder.exchanges.open_cnt == 7
+    rig.ask(rig.session(), b"\xdb\x77", 0x12)
+    assert rig.count("refused-queue-full") == 4 and rig.forwarder.exchanges.open_cnt == 8
+    rig.ask(rig.session(), b"\xdb\x78", 0x13)
+    assert rig.count("refused-queue-full") == 5
     for n in range(8):
         rig.answer(b"\xdb" + bytes([n]))
     assert rig.is_at_rest()

@@ -73,9 +73,9 @@ def test_firing_keeps_the_time_of_the_change():
 def test_the_pool_ends_where_it_says():
     pool = Exchanges(3, 2)
     for node in range(3):
-        assert pool.has_room(node)
+        assert pool.has_room(node, None)
         _open(pool, node)
-    assert not pool.has_room(9) and pool.max_open == 3
+    assert not pool.has_room(9, None) and pool.max_open == 3
     assert raises(LocalError, _open, pool)
     assert pool.open_cnt == 3
 
@@ -84,9 +84,9 @@ def test_a_node_has_so_many_waiting_and_what_is_on_the_air_does_not_count():
     pool = Exchanges(8, 2)
     first = _open(pool, 5)
     _open(pool, 5)
-    assert not pool.has_room(5) and pool.has_room(6)
+    assert not pool.has_room(5, None) and pool.has_room(6, None)
     first.fire(0, ex.SUBMITTED)
-    assert pool.has_room(5)
+    assert pool.has_room(5, None)
 
 
 def test_a_slot_with_a_buffer_is_not_closed():

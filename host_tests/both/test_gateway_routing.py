@@ -236,8 +236,10 @@ def test_a_session_that_ends_frees_its_pairs_and_no_others():
     owners.take(now, 1791, 0xFF, "B")
     owners.release_session("A")
     assert [owners.owner(now, node, 0xFF) for node in (0, 1, 2, 1791)] == [None, None, None, "B"]
-    owners.release(1791, 0xFF)
-    owners.release(1791, 0xFF)  # nobody's already
+    owners.release(1791, 0xFF, "A")  # not its own
+    assert owners.owner(now, 1791, 0xFF) == "B"
+    owners.release(1791, 0xFF, "B")
+    owners.release(1791, 0xFF, "B")  # nobody's already
     assert len(owners) == 0
     assert all(owners.take(now, node, 1, "C") for node in range(8))
 

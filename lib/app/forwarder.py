@@ -111,8 +111,7 @@ class Forwarder:
         reason = self.admission.judge(now, self.medium, target, session, source, apdu)
         if reason == ACCEPTED:
             self._open(now, session, ports, buf, off, apdu_len)
-            self.on_free(now)
-            return
+            return self.on_free(now)
         self._replies.refuse(session, reason, (destination, source), view[HEADROOM:off])
         self._slab.free(buf)
 
@@ -121,6 +120,7 @@ class Forwarder:
     ) -> None:
         """Queue an exchange for the request the router has just resolved."""
         view = self._slab.view(buf)
+        self._scheduler.came(session)
         exchange = self.exchanges.open(now, session, self._router.node, self._rules.queue_ms)
         exchange.client_sap, exchange.wport = ports
         exchange.server_sap = self._router.server_sap
@@ -201,7 +201,7 @@ class Forwarder:
             return
         # NOTE: not for an orphan: its pair may have a new owner by now.
         if answer.ends_association(exchange.tag, mv, off, length):
-            self.admission.ownership.release(exchange.node, exchange.client_sap)
+            self.admission.ownership.release(exchange.node, exchange.client_sap, exchange.session)
         ports = (exchange.wport, exchange.client_sap)
         if self._replies.deliver(exchange.session, ports, exchange.kept_prefix(), mv[off : off + length]):
             self.counters.inc(refusal.DELIVERED)
@@ -235,7 +235,7 @@ class Forwarder:
 
     def _refuse_queued(self, now: int, exchange: "Exchange", reason: int) -> None:
         if answer.opens_association(exchange.tag):
-            self.admission.ownership.release(exchange.node, exchange.client_sap)
+            self.admission.ownership.release(exchange.node, exchange.client_sap, exchange.session)
         if exchange.session is not None:
             ports = (exchange.wport, exchange.client_sap)
             self._replies.refuse(exchange.session, reason, ports, exchange.kept_prefix())

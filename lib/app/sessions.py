@@ -146,11 +146,8 @@ class Listener:
         session = Session(self._numbers, writer, self._slab, self._config.number("wan.send_queue"))
         session.heard_at = now
         self.sessions.append(session)
-        self.counters.inc(_OPENED)
-        self._log.add(NOTICE, events.WAN_OPEN, a=session.number)
-        session.reading = asyncio.current_task()
-        session.writing = asyncio.create_task(session.write_out(self._clock))
         try:
+            self._begin(session)
             await self._read_in(session, reader)
             session.close(BY_PEER)
         except OSError:
@@ -174,9 +171,17 @@ class Listener:
 
     # --- inside ---
 
+    def _begin(self, session: Session) -> None:
+        session.reading = asyncio.current_task()
+        session.writing = asyncio.create_task(session.write_out(self._clock))
+        self.counters.inc(_OPENED)
+        self._log.add(NOTICE, events.WAN_OPEN, a=session.number)
+
     def _refusal(self, now: int) -> int:
         """Why this connection may not come in, -1 if it may."""
-        if ticks_diff(now, self._second_began) >= 1000:
+        # NOTE: below 0 it began longer ago than the ticks can say (6 days): a quiet week must not end in days
+        # of refusals.
+        if not 0 <= ticks_diff(now, self._second_began) < 1000:
             self._second_began = now
             self._this_second = 0
         self._this_second += 1

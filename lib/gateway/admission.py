@@ -51,7 +51,7 @@ class Admission:
             return refusal.NODE_AWAY
         if not medium.is_open:
             return refusal.OUTSIDE_WINDOW
-        if not self._exchanges.has_room(node):
+        if not self._exchanges.has_room(node, session):
             return refusal.QUEUE_FULL
         return ACCEPTED if node == BROADCAST else self._claim(now, session, node, client_sap, apdu[0])
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from base.slab import Slab
 
 _ANSWERS_KEPT = const(64)  # half a minute of a line that is never idle
+_SHARE = const(4)  # sessions by default: each is sure of a quarter; alone, one gets 26 of 32 slots
 MAX_PREFIX_LEN = const(36)  # tag, network id, address length as `nn` or `81 nn`, address
 
 # States.
@@ -110,6 +111,8 @@ def _same_route(a: Exchange, b: Exchange) -> bool:
         and a.node == b.node
         and a.client_sap == b.client_sap
         and a.server_sap == b.server_sap
+        and a.wport == b.wport
+        and a.prefix_len == b.prefix_len
         and a.length == b.length
     )
 
@@ -131,15 +134,24 @@ class Exchanges:
     def __iter__(self) -> "Iterator[Exchange]":
         return iter(self._slots)
 
-    def has_room(self, node: int) -> bool:
-        """One more request for `node` would be taken."""
-        if self.open_cnt == len(self._slots):
-            return False
-        waiting = 0
+    def has_room(self, node: int, session: object) -> bool:
+        """One more request of `session` for `node` would be taken.
+
+        A session may have its share of the slots, and more only while enough are left for the others:
+        one head-end with a full queue leaves room for the rest.
+        """
+        free = len(self._slots) - self.open_cnt
+        waiting = held = 0
         for exchange in self._slots:
+            if exchange.state == FREE:
+                continue
             if exchange.state == QUEUED and exchange.node == node:
                 waiting += 1
-        return waiting < self._per_node
+            if exchange.session is session:
+                held += 1
+        if not free or waiting >= self._per_node:
+            return False
+        return held < len(self._slots) // _SHARE or held < _SHARE * free
 
     def open(self, now: int, session: object, node: int, queue_ms: int) -> Exchange:
         """Take a slot in state QUEUED; the caller fills in the request. Needs `has_room`."""

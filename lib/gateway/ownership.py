@@ -30,7 +30,7 @@ class Ownership:
         if slot < 0:
             return _NOBODY
         if ticks_diff(self._until[slot], now) <= 0:
-            self.release(node, client_sap)
+            self._drop(node << 8 | client_sap)
             return _NOBODY
         return self._session[slot]
 
@@ -54,17 +54,24 @@ class Ownership:
         if slot >= 0:
             self._until[slot] = ticks_add(now, self._timeout_ms)
 
-    def release(self, node: int, client_sap: int) -> None:
-        """The association ended; nothing happens when nobody held the pair."""
-        slot = self._index.pop(node << 8 | client_sap, -1)
-        if slot >= 0:
-            self._session[slot] = _NOBODY
-            self._free.append(slot)
+    def release(self, node: int, client_sap: int, session: "object | None") -> None:
+        """The association of `session` ended; nothing happens when the pair is not, or no longer, its own.
+
+        NOTE: B's RLRQ on the air, A's AARQ takes the pair nobody had, B's RLRE: A keeps it.
+        """
+        slot = self._index.get(node << 8 | client_sap, -1)
+        if slot >= 0 and self._session[slot] is session:
+            self._drop(node << 8 | client_sap)
 
     def release_session(self, session: object) -> None:
         """The session ended: all its pairs are free."""
         for key in [k for k, slot in self._index.items() if self._session[slot] is session]:
-            self.release(key >> 8, key & 0xFF)
+            self._drop(key)
+
+    def _drop(self, key: int) -> None:
+        slot = self._index.pop(key)
+        self._session[slot] = _NOBODY
+        self._free.append(slot)
 
     def _purge(self, now: int) -> None:
         """Drop every pair that has timed out.
@@ -73,4 +80,4 @@ class Ownership:
         because ticks wrap.
         """
         for key in [k for k, slot in self._index.items() if ticks_diff(self._until[slot], now) <= 0]:
-            self.release(key >> 8, key & 0xFF)
+            self._drop(key)

@@ -30,6 +30,14 @@ class Scheduler:
                 best = exchange
         return best
 
+    def came(self, session: object) -> None:
+        """A request of `session` was accepted: a new one goes to the end of the line.
+
+        NOTE: else who hangs up and connects again with every request is always first.
+        """
+        if not session.last_turn:  # type: ignore[attr-defined]
+            session.last_turn = self._turn  # type: ignore[attr-defined]
+
     def went(self, exchange: "Exchange") -> None:
         """The medium took this one: its session goes to the end of the line."""
         self._turn += 1

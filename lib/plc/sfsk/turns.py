@@ -49,8 +49,16 @@ class Turns:
             return
         if self._was_offered and not self._is_own_due(now):
             return
-        self._is_offering = True
         self._was_offered = True
+        # NOTE: an exception in there (no memory) ends a task, which is started again; a flag left standing
+        # would keep the line from everybody for ever, with a modem that looks alive.
+        self._is_offering = True
+        try:
+            self._offer(now)
+        finally:
+            self._is_offering = False
+
+    def _offer(self, now: int) -> None:
         own_first = not self._was_own and self._initiator.is_urgent(now)
         if not own_first:
             self._sink.on_free(now)
@@ -59,7 +67,6 @@ class Turns:
             self._was_offered = False
         if own_first and self._line.state == FREE:
             self._sink.on_free(now)
-        self._is_offering = False
 
     def _is_own_due(self, now: int) -> bool:
         due = self._initiator.next_deadline()
