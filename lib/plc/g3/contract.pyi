@@ -4,6 +4,7 @@
 from typing import Protocol
 
 from plc.g3.command import Command
+from plc.g3.rekey import Rekey
 
 class FrameOwner(Protocol):
     def on_frame(self, now: int, protocol: int, frame: memoryview, off: int, end: int) -> None:
@@ -22,6 +23,9 @@ class ModemListener(Protocol):
 class Joiner(Protocol):
     """The bootstrapping of one dialect."""
 
+    rekey: Rekey
+    @property
+    def carrier(self) -> RekeyCarrier: ...
     def restart(self, now: int) -> None: ...
     def frame_table(self) -> dict[int, FrameHandler]: ...
     def on_deadline(self, now: int) -> None: ...

@@ -46,7 +46,7 @@ BAD_TAG = "tag"
 
 def message_1(ident: int, rand_s: "Octets", id_s: "Octets") -> bytes:
     """EAP packet of message 1."""
-    return _head(REQUEST, ident, _RAND_LEN + len(id_s), 0, True) + rand_s + id_s
+    return _head(REQUEST, ident, _RAND_LEN + len(id_s), 0, True) + bytes(rand_s) + bytes(id_s)
 
 
 def success(ident: int) -> bytes:

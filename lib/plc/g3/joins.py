@@ -50,6 +50,7 @@ class Joins:
     ) -> None:
         self.gate = Gate(nodes, outside, shared)
         self.pending = Pending(shared)
+        self.carrier = self
         self._modem = modem
         self._nodes = nodes
         self._watch = watch

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plc.g3.contract import EventListener, PskProvider, RecordStore
+    from plc.g3.eax import Encrypt
 
 
 class Outside:
@@ -22,5 +23,5 @@ class Outside:
         self.random_octets = random_octets
         self.psks = psks
         self.access = Access(0)
-        self.encrypt_block: "Callable[[bytes | memoryview, bytes | memoryview], bytes] | None" = None
+        self.encrypt_block: "Encrypt | None" = None
         self.on_event: "EventListener | None" = None

@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from base.log import Log
     from plc.contract import MediumSink, ModemPort, Nodes
+    from plc.g3.contract import Joiner
     from plc.g3.outside import Outside
     from plc.g3.settings import Settings
 
@@ -68,9 +69,11 @@ class Segment:
         self.watch = Watch(modem, nodes, self.links, self._sink, shared)
         self.window = Window(nodes, self.links, self.settings)
         self.traffic = Traffic(modem, nodes, self._sink, self.watch, self.window, shared)
-        server = Lbs if self.settings.is_dialect_l else Joins
-        self.joins = server(modem, nodes, self.watch, self.record, outside, shared)
-        self.rekey = Rekey(nodes, self.record, self.joins, shared)
+        joins: "Joiner" = (Lbs if self.settings.is_dialect_l else Joins)(
+            modem, nodes, self.watch, self.record, outside, shared
+        )
+        self.joins = joins
+        self.rekey = Rekey(nodes, self.record, joins.carrier, shared)
         self.joins.rekey = self.rekey
         modem.listen(self.joins.frame_table())
         self.node_list = NodeList(nodes, self.links, shared)
