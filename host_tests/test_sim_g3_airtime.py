@@ -11,7 +11,7 @@ from tools.sim.g3.transfer import Transfer
 from tools.sim.kernel import Kernel
 
 ROBO, BPSK, QPSK, PSK8 = range(4)
-# (band, APDU octets, modulation, MAC segments, ms per hop): 7.1, one hop taken from the five-hop column where there is one
+# (band, APDU octets, modulation, MAC segments, ms per hop): 7.1, from the five-hop column where there is one
 TABLE = [
     ("cen-a", 13, ROBO, 1, 718 / 5),
     ("cen-a", 13, BPSK, 1, 412 / 5),

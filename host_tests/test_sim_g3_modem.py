@@ -4,7 +4,7 @@
 import pytest
 
 from host_tests.sim_g3_driver import OWN_GMK, PAN, Host, frame, ready
-from tools.sim.g3 import usi
+from tools.sim.g3 import crypto, lbp, usi
 from tools.sim.g3.options import G3LineOptions, G3ModemOptions, G3NodeOptions, G3Options
 from tools.sim.g3.segment import G3Segment, meter_eui64
 from tools.sim.server import EchoServer
@@ -267,6 +267,21 @@ def test_a_pan_conflict_is_indicated():
     assert payload[-4] == 0x80 and len(payload) == 12
 
 
+def test_a_network_that_comes_into_range_with_our_id_is_a_conflict_too():
+    host, _ = member()
+    host.chip.add_foreign_pan(PAN + 1)
+    host.run(10)
+    assert not [entry for entry in host.messages if entry[1] == 0x20]
+    host.chip.add_foreign_pan(PAN)
+    assert host.wait(0x20, 10)[8] == 0x80
+
+
+def test_a_nodes_own_path_request_is_indicated():
+    host, node = member()
+    node.request_path()
+    assert host.wait(0x31, 2) == b""
+
+
 # --- dialect L ---
 
 def legacy():
@@ -313,6 +328,53 @@ def test_dialect_l_relays_lbp_of_direct_and_distant_devices():
     challenge = challenge[:2] + far.eui64 + challenge[10:]
     assert host.ask(lbp_request(2, b"\x00\x05", challenge), 0x29) == b"\x00\x02"
     assert host.wait(0x2A)[:4] == b"\x00\x05\x00\x48"
+
+
+class HostLbs:
+    """The least LBS a host of dialect L needs: one device after the other, no retries."""
+
+    def __init__(self, host):
+        self.host, self.rand_s, self.next_id = host, bytes(range(16)), 0
+
+    def send(self, source, code, eui64, bootstrap):
+        addr = eui64 if source == b"\xff\xff" else source
+        nsdu = lbp.build(code, eui64, bootstrap)
+        assert self.host.ask(lbp_request(7, addr, nsdu), 0x29) == b"\x00\x07"
+
+    def serve(self, short_addr):
+        """One join from its first JOINING on; the device's EUI-64."""
+        source, joining = self.heard()
+        id_s = bytes.fromhex("8172635445362718")
+        self.send(source, lbp.CHALLENGE, joining.eui64, lbp.message_1(0, self.rand_s, id_s))
+        rand_p, mac_p, id_p = lbp.parse_message_2(lbp.parse_eap(self.heard()[1].bootstrap))
+        ak, kdk = crypto.ak_kdk(self.host.segment.nodes[joining.eui64].psk)
+        who = lbp.Identities(id_s, id_p, self.rand_s, rand_p)
+        assert mac_p == who.mac_p(ak)
+        tek = crypto.tek(kdk, rand_p)
+        parameters = lbp.parameter(0x1D, short_addr) + lbp.parameter(0x27, b"\x00" + OWN_GMK)
+        plaintext = lbp.channel_text(2, parameters + lbp.parameter(0x2B, b"\x00"))
+        self.send(source, lbp.CHALLENGE, joining.eui64, lbp.message_3(1, who, (ak, tek), 0, plaintext))
+        answer = lbp.parse_eap(self.heard()[1].bootstrap)
+        assert lbp.open_protected(answer, tek) == (1, bytes.fromhex("A00231020000"))
+        self.send(source, lbp.ACCEPTED, joining.eui64, bytes.fromhex("0C020004"))
+        self.host.run(2)
+        return joining.eui64
+
+    def heard(self):
+        indication = self.host.wait(0x2A)
+        size = int.from_bytes(indication[2:4], "big")
+        return indication[:2], lbp.split(indication[4 : 4 + size])
+
+
+@pytest.mark.parametrize("hops", [1, 2, 3])
+def test_a_host_of_dialect_l_runs_the_whole_join_itself(hops):
+    host = legacy()
+    lbs = HostLbs(host)
+    for number in range(1, hops + 1):
+        host.segment.add(meter_eui64(number), EchoServer(), G3NodeOptions(depth=number - 1))
+        assert lbs.serve(number.to_bytes(2, "big")) == meter_eui64(number)
+    far = host.segment.nodes[meter_eui64(hops)]
+    assert (far.short_addr, far.hops, far.keys) == (hops, hops, {0: OWN_GMK})
 
 
 def test_dialect_l_says_when_a_device_does_not_acknowledge():

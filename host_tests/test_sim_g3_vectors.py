@@ -221,7 +221,8 @@ def test_a_path_of_one_hop_is_the_frame_of_the_sheet():
 def test_the_data_request_of_the_sheet_is_carried_and_answered():
     tap = joined()
     tap.host.frames.clear()
-    tap.host.chip.host_write(bytes.fromhex(USI["DATA_REQUEST handle 1, discover, qos 0 (DLMS GET clock over UDP/IPv6)"]))
+    name = next(name for name in USI if name.startswith("DATA_REQUEST handle 1"))
+    tap.host.chip.host_write(bytes.fromhex(USI[name]))
     tap.host.run(5)
     assert bytes.fromhex(USI["DATA_CFM ok handle 1"]) in tap.host.frames
     indication = tap.host.wait(0x1F)

@@ -130,6 +130,7 @@ class Adp:
             modem.mac.begin(pan_id)
             modem.wanted_pan_id, modem.wanted_short_addr = pan_id, codes.COORD_ADDR
         modem.emit(codes.START_CNF, bytes((status,)), True)
+        modem.check_conflict()
         if status == codes.OK and modem.options.dialect == "L":
             modem.emit(codes.NON_VOLATILE_IND)
 

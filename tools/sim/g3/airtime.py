@@ -70,10 +70,10 @@ def symbols(band: Band, modulation: int, psdu_len: int) -> int:
     return -(-count // _SYMBOL_STEP) * _SYMBOL_STEP
 
 
-def segments(band: Band, modulation: int, msdu_len: int, is_secured: bool = True) -> list[int]:
-    """PSDU lengths of the PHY frames that carry one MSDU."""
-    left = msdu_len + (_MIC_LEN if is_secured else 0)
-    overhead = _FIRST_OVERHEAD_LEN if is_secured else _NEXT_OVERHEAD_LEN
+def segments(band: Band, modulation: int, msdu_len: int) -> list[int]:
+    """PSDU lengths of the PHY frames that carry one secured MSDU (unsecured ones cost ten octets too much)."""
+    left = msdu_len + _MIC_LEN
+    overhead = _FIRST_OVERHEAD_LEN
     found: list[int] = []
     while left > 0 or not found:
         room = band.max_psdu[modulation] - overhead

@@ -67,7 +67,7 @@ class G3Control(Control):
 
     def _do_foreign_pan(self, command: dict) -> None:
         pan_id = int.from_bytes(self._octets(command, "pan", 2), "big")
-        self._g3.chip.mac.foreign_pans[pan_id] = self._number(command, "lqi", 60)
+        self._g3.chip.add_foreign_pan(pan_id, self._number(command, "lqi", 60))
 
     def _do_modem_swap(self, command: dict) -> None:
         self._g3.chip.swap()

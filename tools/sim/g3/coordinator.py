@@ -3,6 +3,7 @@
 
 from typing import TYPE_CHECKING
 
+from tools.sim.g3 import codes
 from tools.sim.g3.codes import COORD_ADDR, NO_ADDR
 from tools.sim.g3.station import Station
 
@@ -42,6 +43,10 @@ class Coordinator(Station):
     def on_lbp(self, nsdu: bytes, origin: Station) -> None:
         """An LBP frame relayed by an agent, or from a member."""
         self._modem.lbp_port.heard(nsdu, origin, is_secured=True)
+
+    def on_path_request(self) -> None:
+        """A node traces its path to us."""
+        self._modem.emit(codes.PREQ_IND)
 
     def on_bare_lbp(self, nsdu: bytes, sender: Station) -> None:
         """An LBP frame straight from a joining device."""

@@ -26,6 +26,7 @@ from tools.sim.kernel import Timer
 
 _NOISE = bytes.fromhex("00FF7D7D13A5")
 _STALE_LEN = 2048
+_CONFLICT_S = 5.0
 
 
 class G3Modem:
@@ -122,6 +123,16 @@ class G3Modem:
         """A station heard beacons of another PAN with our id: NETWORK_STATUS_IND 80."""
         pan_id = self.mac.pan_id if foreign_pan_id is None else foreign_pan_id
         self.adp.network_status(pan_id, codes.ALTERNATE_PAN)
+
+    def add_foreign_pan(self, pan_id: int, lqi: int = 60) -> None:
+        """Another network comes into range; with our id that is a conflict."""
+        self.mac.foreign_pans[pan_id] = lqi
+        self.check_conflict()
+
+    def check_conflict(self) -> None:
+        """Some member hears the other network's beacons sooner or later."""
+        if self.is_started and self.mac.pan_id in self.mac.foreign_pans:
+            self.later(self.pan_conflict, delay_us=self.line.timer_us(_CONFLICT_S))
 
     # --- reset ---
 

@@ -19,6 +19,7 @@ from tools.sim.g3.station import Station
 from tools.sim.server import DlmsServer
 
 _DEVICE_TABLE = 512
+_PATH_REQUEST_LEN = 40
 _REPAIRS = 1  # times a node looks for another way when its first hop fails
 
 
@@ -121,8 +122,9 @@ class G3Node(Station):
 
     def send_up(self, packet: bytes, lens: tuple[int, ...]) -> None:
         """An IPv6 packet to the coordinator."""
-        top = self.line.coordinator
-        self._send_up(lens, partial(top.on_data, packet), _REPAIRS)
+        if self.is_member and self.is_hearing:
+            self.line.on_packet("up", self, packet)
+        self._send_up(lens, partial(self.line.coordinator.on_data, packet), _REPAIRS)
 
     def _send_up(self, lens: tuple[int, ...], arrive: "Callable[[list[Station]], object]", repairs: int) -> None:
         if not self.is_member or not self.is_hearing:
@@ -149,6 +151,10 @@ class G3Node(Station):
     def _lose_route(self) -> None:
         self.counters["routes_lost"] += 1
         self.route = None
+
+    def request_path(self) -> None:
+        """A path request of its own to the coordinator: PREQ_INDICATION there."""
+        self._send_up((_PATH_REQUEST_LEN,), lambda path: self.line.coordinator.on_path_request(), _REPAIRS)
 
     def push(self, client_sap: int, server_sap: int, apdu: bytes) -> bool:
         """Send an unsolicited APDU; False when the node is no member or muted."""

@@ -75,7 +75,6 @@ class UdpServer:
         node.tap("up", node, saps, apdu)
         content = ipv6.wrap(saps[1], saps[0], apdu)
         packet = ipv6.udp(ends[0], ends[1], (ipv6.DLMS_PORT, port), content)
-        node.line.on_packet("up", node, packet)
         self._later(packet)
 
     def push(self, client_sap: int, server_sap: int, apdu: bytes) -> None:
@@ -85,7 +84,6 @@ class UdpServer:
         coordinator = ipv6.link_local(node.pan_id, COORD_ADDR)
         ports = (ipv6.DLMS_PORT, ipv6.DLMS_PORT)
         packet = ipv6.udp(self.address, coordinator, ports, ipv6.wrap(server_sap, client_sap, apdu))
-        node.line.on_packet("up", node, packet)
         self._later(packet)
 
     def _later(self, packet: bytes) -> None:

@@ -73,7 +73,7 @@ class G3NodeOptions:
     backoff_s: tuple[float, float] = (30.0, 900.0)  # the same after a join that failed [U]
     join_wait_s: float = 90.0  # adpMaxJoinWaitTime as Microchip's applications set it
     kick_wait_s: float = 2.0  # KICK to reset
-    orphan_s: float = 6 * 3600.0  # joins again when it heard nothing for so long; 0 = never [U]
+    orphan_s: float = 24 * 3600.0  # joins again when it heard nothing for so long; 0 = never [U]
     result_order: str = "microchip"  # octets of a parameter-result, or "phx" (g3.md 3.3)
     refuses_gmk: bool = False  # answers message 3 with a failure
     checks_frame_counter: bool = True

@@ -88,5 +88,8 @@ class Station:
     def on_lbp(self, nsdu: bytes, origin: "Station") -> None:
         """A secured LBP frame for this station, or to be relayed by it."""
 
+    def on_path_request(self) -> None:
+        """A path request for this station."""
+
     def on_bare_lbp(self, nsdu: bytes, sender: "Station") -> None:
         """An unsecured LBP frame from a station one hop away."""
