@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 ROBO, BPSK, QPSK, PSK8 = range(4)
-MODULATIONS = ("robo", "bpsk", "qpsk", "8psk")
 _BITS_PER_CARRIER = (1, 1, 2, 3)
 _REPEATS = (4, 1, 1, 1)
 _PARITY_LEN = (8, 16, 16, 16)

@@ -41,7 +41,6 @@ class Journey:
         self.path, self.lens, self.arrive = path, lens, arrive
         self.line = path[0].line
         self.is_high = False
-        self.is_alive = True
         self.on_first: "Callable[[int], object]" = lambda status: None
         self.on_break: "Callable[[Station], object]" = lambda station: None
         self._addrs = [station.short_addr for station in path]
@@ -49,10 +48,6 @@ class Journey:
     def start(self) -> None:
         """Send the first hop."""
         self._hop(0)
-
-    def cancel(self) -> None:
-        """The sender died; hops that are on their way already go on."""
-        self.is_alive = False
 
     def _hop(self, index: int) -> None:
         sender, receiver = self.path[index], self.path[index + 1]
@@ -66,7 +61,7 @@ class Journey:
     def _hop_over(self, index: int, status: int) -> None:
         sender, receiver = self.path[index], self.path[index + 1]
         seal = sender.seal()  # NOTE: now, not when queued: counters must rise in the order of delivery
-        if index == 0 and self.is_alive:
+        if index == 0:
             self.on_first(status)
         if status != OK:
             if index:

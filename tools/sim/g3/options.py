@@ -52,7 +52,6 @@ class G3ModemOptions:
     device_table: int = 128
     routing_table: int = 150
     max_hops: int = 8
-    join_wait_s: int = 20
     eui64: bytes = MODEM_EUI64
     route_not_found: bool = True  # 33 to the host when a route cannot be found [U]
     legacy_silent_unknown: bool = False  # dialect L: unknown commands get no status [U]

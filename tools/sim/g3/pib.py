@@ -45,7 +45,7 @@ class Attribute(Protocol):
 
 
 class Number:
-    """A plain number of `size` octets; `follow(value)` is told when the host changes it."""
+    """A plain number of `size` octets."""
 
     def __init__(self, size: int, value: int = 0, is_writable: bool = True) -> None:
         self.size, self.value, self._is_writable = size, value, is_writable

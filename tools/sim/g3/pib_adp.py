@@ -3,17 +3,16 @@
 
 from typing import TYPE_CHECKING
 
-from tools.sim.g3.pib import ADP_REFUSALS, Mirror, Number, Pib, PibError, Refusals, Rows
+from tools.sim.g3.pib import ADP_REFUSALS, Attribute, Mirror, Number, Pib, PibError, Refusals, Rows
 
 if TYPE_CHECKING:
     from tools.sim.g3.modem import G3Modem
 
-SECURITY_LEVEL, CONTEXTS, MAX_HOPS, DEVICE_TYPE, TRAVERSAL_TIME, ROUTING_TTL = 0x00, 0x07, 0x0F, 0x10, 0x11, 0x12
+CONTEXTS, MAX_HOPS, DEVICE_TYPE, TRAVERSAL_TIME, ROUTING_TTL = 0x07, 0x0F, 0x10, 0x11, 0x12
 RREQ_RETRIES, PATH_TIME, ACTIVE_KEY, ULA_DEST = 0x18, 0x21, 0x22, 0x080000D1
 _ROUTING_TABLE, _ROUTING_COUNT, _ROUTING_ELEMENT = 0x0C, 0x080000C8, 0x080000E3
 _EMPTY_TABLES = (0x0B, 0x1E)  # broadcast log, blacklist: the twin keeps none
 _EMPTY_COUNTS = (0x080000DF, 0x080000E0)
-_MANUFACTURER = 0x08000000
 
 # (number, octets, default): g3.md 1.3 and 2.6
 _NUMBERS = (
@@ -101,18 +100,19 @@ class _Routing:
         self._modem.routes.forget(dests[index])
 
 
+def _plain_attributes() -> dict[int, Attribute]:
+    table: dict[int, Attribute] = {number: Number(size, value) for number, size, value in _NUMBERS}
+    table.update({number: Number(size, 0, is_writable=False) for number, size in _READ_ONLY})
+    table.update({number: Number(2, 0, is_writable=False) for number in _EMPTY_COUNTS})
+    table.update({number: Rows(0, range(0)) for number in _EMPTY_TABLES})
+    return table
+
+
 def adp_pib(modem: "G3Modem") -> Pib:
     """Attributes with their defaults."""
     pib = Pib(ADP_REFUSALS)
     table = pib.attributes
-    for number, size, value in _NUMBERS:
-        table[number] = Number(size, value)
-    for number, size in _READ_ONLY:
-        table[number] = Number(size, 0, is_writable=False)
-    for number in _EMPTY_TABLES:
-        table[number] = Rows(0, range(0))
-    for number in _EMPTY_COUNTS:
-        table[number] = Number(2, 0, is_writable=False)
+    table.update(_plain_attributes())
     contexts, groups = _Contexts(16, range(4, 21)), _Groups(16, range(2, 3))
     table[0x01], table[CONTEXTS], table[0x0E] = _Prefixes(16, range(11, 28)), contexts, groups
     table[0x080000E1], table[0x080000E2] = _Count(2, contexts.rows), _Count(2, groups.rows)

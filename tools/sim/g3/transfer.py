@@ -18,7 +18,7 @@ class Hearer(Protocol):
 
 
 class Transfer:
-    """`receiver` None = broadcast; `done(status)` follows exactly once unless the sender withdraws it.
+    """`receiver` None = broadcast; `done(status)` follows exactly once.
 
     `is_wanted(receiver)` says at the end of an attempt whether the receiver acknowledges the frame.
     """
@@ -37,8 +37,3 @@ class Transfer:
         self.be = 0
         self.retries = 0
         self.born = 0
-
-    def withdraw(self) -> None:
-        """The sender died: nobody is told how it ended, nobody hears it."""
-        self.done = lambda status: None
-        self.is_wanted = lambda: False
