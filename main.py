@@ -110,8 +110,11 @@ async def run() -> None:
     configuration.keep_good(store, config)
     log_configuration(log, config)
     is_restored = upkeep.restore()
-    supervisor = Supervisor(clock, leaf.watchdog(config.number("watchdog.timeout_ms")), log, segment.is_alive)
-    if is_restored:  # else nobody may be registered: SAPs could move; SAP 1 says why
+    # NOTE: not restored: nobody may be registered, for SAPs could move. SAP 1 says why, for as long as it takes
+    # somebody to look: a reset would cure nothing, and a modem nobody has started shows no sign of life.
+    is_alive = segment.is_alive if is_restored else upkeep.is_alive
+    supervisor = Supervisor(clock, leaf.watchdog(config.number("watchdog.timeout_ms")), log, is_alive)
+    if is_restored:
         supervisor.add("timer", Timer(segment, forwarder, clock).run, budget_ms=5000)
         supervisor.add("modem-reader", ModemReader(port, segment, clock).run)
     supervisor.add("upkeep", upkeep.run, budget_ms=10000)

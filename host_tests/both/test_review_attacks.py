@@ -5,12 +5,14 @@ import asyncio
 
 from app_fakes import Wan, settle
 from fakes import Rig, raises, wpdu
-from plc_fakes import Sink
+from plc_fakes import Nodes, Sink, settings
 
+from app.config import validate
 from app.sessions import Listener
 from base.ticks import ticks_add
 from gateway.exchange import Exchanges
-from plc.medium import DONE_NOT_SENT
+from plc.medium import DONE_NOT_SENT, NODE_LOST
+from plc.sfsk.keepalive import KeepAlive
 from plc.sfsk.line import FREE
 from plc.sfsk.turns import Turns
 
@@ -36,6 +38,12 @@ async def test_connections_are_not_refused_for_days_after_a_quiet_week():
         await settle()
         wan.clock.now = ticks_add(wan.clock.now, 1100)
     assert wan.count("refused-too-fast") == 0
+
+
+async def test_a_flood_of_connections_does_not_wash_the_log_away():
+    wan = Wan(Listener, connects_per_s=2)
+    await wan.connect_many(40)
+    assert wan.count("refused-too-fast") == 38 and len(wan.log) <= 3
 
 
 async def test_a_record_that_cannot_be_written_does_not_cost_a_session_for_ever():
@@ -151,3 +159,67 @@ def test_an_exception_while_the_line_is_offered_does_not_close_it_for_ever():
     turns.offer_again()
     turns.settle(2)
     assert offers == [1, 2]
+
+
+class _Asked:
+    """Stands for the pings: they are over at once."""
+
+    def __init__(self):
+        self.rows = []
+
+    def begin(self, now, row):
+        self.rows.append(row)
+
+
+class _Seconds:
+    def seconds(self, now):
+        return 1000 + now // 1000
+
+
+def test_a_lost_meter_is_asked_again_after_a_night_without_the_line():
+    nodes, asked = Nodes(), _Asked()
+    nodes.add(b"METER001")
+    nodes.set_state(0, NODE_LOST, 1)
+    for percent in (1, 10):
+        keepalive = KeepAlive(nodes, asked, settings(lost_airtime_percent=percent), _Seconds())
+        keepalive.restart(0)
+        assert keepalive.begin_lost(0)
+        morning = 19 * 3600000  # the operating window was closed, or the modem away
+        keepalive.begin_lost(morning)
+        asked.rows.clear()
+        for hour in range(1, 12):
+            keepalive.begin_lost(morning + hour * 3600000)
+        assert asked.rows, percent
+
+
+def test_the_saps_of_ciase_are_nobodys():
+    for own in (0, 0x55, 0xFD):
+        rig = Rig(own_saps=(0, 0x55, 0xFD))
+        session = rig.session()
+        rig.ask(session, _GET, 0x10, own)
+        rig.ask(session, b"\xe6\x00\x02\x00\x01" + _GET, own)
+        assert rig.medium.taken is None and rig.count("refused-client-sap") == 2, own
+
+
+def test_a_broadcast_does_not_get_into_an_association_of_another_head_end():
+    rig = Rig()
+    owner, other = rig.session(), rig.session()
+    rig.ask(owner, _AARQ, 0x11, 1)
+    rig.answer(_AARE)
+    rig.ask(other, b"\xc3\x01\x81\x00\x46", 0x7F, 1)
+    assert other.got == [wpdu(0x7F, 1, _REFUSED)] and rig.medium.taken is None
+    rig.ask(other, b"\xc3\x01\x81\x00\x46", 0x7F, 2)
+    rig.finish()
+    rig.ask(owner, b"\xc3\x01\x81\x00\x46", 0x7F, 1)
+    rig.finish()
+    assert rig.count("broadcasts") == 2 and rig.is_at_rest()
+
+
+def test_notifications_that_wait_leave_buffers_for_requests():
+    errors = []
+    validate({"wan": {"buffers": 19}, "push": {"targets": ["h:1"]}}, errors)
+    assert errors
+    for fine in ({"wan": {"buffers": 20}, "push": {"targets": ["h:1"]}}, {"wan": {"buffers": 12}}):
+        errors = []
+        validate(fine, errors)
+        assert not errors

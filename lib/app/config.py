@@ -261,5 +261,7 @@ def _check_together(values: "dict[str, object]", errors: "list[str]") -> None:
         errors.append("gateway.extra_saps: a SAP is given twice")
     if any(len(one["title"]) != 2 * values["sfsk.title_len"] for one in extras):  # type: ignore[operator,arg-type]
         errors.append("gateway.extra_saps: titles must have sfsk.title_len octets")
+    if values["push.targets"] and values["wan.buffers"] < values["push.queue"] + 12:  # type: ignore[operator]
+        errors.append("wan.buffers: must be at least push.queue + 12, else waiting notifications stop all requests")
     if values["sfsk.initial_credit"] > values["sfsk.max_credit"]:  # type: ignore[operator]
         errors.append("sfsk.initial_credit: must not be above sfsk.max_credit")

@@ -150,8 +150,7 @@ class NodeList(_NodeRows):
 
 def _texts(errors: "list[str]") -> "Encoded":
     """What was wrong with the configuration, one octet-string; empty when nothing was."""
-    text = "\n".join(errors).encode()
-    return Encoded(lambda writer: writer.octets(text))
+    return Encoded(lambda writer: writer.octets("\n".join(errors).encode()))  # keeping a good copy may add one
 
 
 def _heap(writer: "Writer") -> None:

@@ -139,7 +139,8 @@ class Listener:
         refusal = self._refusal(now)
         if refusal >= 0:
             self.counters.inc(refusal)
-            self._log.add(WARNING, events.WAN_REFUSED, a=refusal)
+            if self._this_second <= self._config.number("wan.connects_per_s") + 1:  # a flood is one record a second
+                self._log.add(WARNING, events.WAN_REFUSED, a=refusal)
             await _close(writer)
             return
         self._numbers += 1

@@ -28,6 +28,7 @@ def rules_from(config: "Config") -> Rules:
     rules.guard_ms = config.number("gateway.guard_ms")
     rules.associations_cnt = config.number("gateway.associations")
     rules.association_ms = 1000 * config.number("gateway.association_s")
+    rules.own_saps = (0, config.number("sfsk.sap_ciase"), config.number("sfsk.sap_report"))
     rules.refuse_by_exception = config.text("gateway.refuse") == "exception"
     return rules
 

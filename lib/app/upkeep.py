@@ -56,6 +56,10 @@ class Upkeep:
         self._table.restore_online()
         return True
 
+    def is_alive(self, now: int) -> bool:
+        """For the watchdog, where there is no modem to ask: upkeep itself is a critical duty."""
+        return True
+
     async def run(self, duty: "Duty") -> None:
         """For ever; reports at every turn."""
         while True:

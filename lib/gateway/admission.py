@@ -31,6 +31,7 @@ class Admission:
         self._table = table
         self._router = router
         self._exchanges = exchanges
+        self._own_saps = rules.own_saps
         self.ownership = Ownership(rules.associations_cnt, rules.association_ms)
 
     def judge(
@@ -41,8 +42,7 @@ class Admission:
             return refusal.UNKNOWN_SAP
         if target == TO_BAD:
             return refusal.BAD_PREFIX
-        # NOTE: server SAP 0 is CIASE: a head-end could register or silence meters through it.
-        if not (0 < client_sap <= _MAX_SAP and 0 < self._router.server_sap <= _MAX_SAP):
+        if not (self._is_usable(client_sap) and self._is_usable(self._router.server_sap)):
             return refusal.CLIENT_SAP
         if len(apdu) > medium.max_apdu:
             return refusal.TOO_LONG
@@ -53,7 +53,15 @@ class Admission:
             return refusal.OUTSIDE_WINDOW
         if not self._exchanges.has_room(node, session):
             return refusal.QUEUE_FULL
-        return ACCEPTED if node == BROADCAST else self._claim(now, session, node, client_sap, apdu[0])
+        if node == BROADCAST:
+            # NOTE: it gets into the association somebody else has opened with any of the meters.
+            return refusal.PAIR_BUSY if self.ownership.is_with_others(now, client_sap, session) else ACCEPTED
+        return self._claim(now, session, node, client_sap, apdu[0])
+
+    def _is_usable(self, sap: int) -> bool:
+        """NOTE: through the SAPs of CIASE a head-end could register or silence meters, and what a meter
+        answers to one of them never comes back."""
+        return 0 < sap <= _MAX_SAP and sap not in self._own_saps
 
     def _claim(self, now: int, session: object, node: int, client_sap: int, tag: int) -> int:
         """The (node, client SAP) pair: refuse it to all but its owner."""

@@ -34,6 +34,14 @@ class Ownership:
             return _NOBODY
         return self._session[slot]
 
+    def is_with_others(self, now: int, client_sap: int, session: object) -> bool:
+        """Another session than this one holds a pair with this client SAP, whatever the node."""
+        for key, slot in self._index.items():
+            if key & 0xFF == client_sap and self._session[slot] is not session:
+                if ticks_diff(self._until[slot], now) > 0:
+                    return True
+        return False
+
     def take(self, now: int, node: int, client_sap: int, session: object) -> bool:
         """Give the pair to `session` (or keep it there); False when the table is full."""
         key = node << 8 | client_sap

@@ -13,3 +13,4 @@ class Rules:
     association_ms = 300000
     refuse_by_exception = True
     uplink_reserve_cnt = 8
+    own_saps: "tuple[int, ...]" = (0,)  # the medium's own, at both ends: nobody may use them from the WAN

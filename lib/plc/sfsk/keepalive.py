@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from plc.sfsk.watch import Watch
 
 _FIRST_WALK_MS = const(3600000)  # restored nodes are verified within the first hour
+_LONGEST_PING_MS = const(300000)  # all credits at the slowest speed
 _NEVER_S = const(5529600)  # 64 days: the meters' time-out is off
 
 
@@ -115,7 +116,9 @@ class KeepAlive:
 
     def _rest(self, now: int) -> None:
         """The last retry is over; it took this long, so rest a multiple of that."""
-        spent_ms = max(ticks_diff(now, self._lost_begun), 0)
+        # NOTE: the line may have rested meanwhile (operating window, modem): hours of that are nobody's airtime,
+        # and a multiple of them is more than ticks can add.
+        spent_ms = min(max(ticks_diff(now, self._lost_begun), 0), _LONGEST_PING_MS)
         self._lost_begun = -1
         self._lost_after = ticks_add(now, spent_ms * self._rest_factor)
         self._is_resting = True
