@@ -332,6 +332,20 @@ def test_a_new_modem_with_counter_zero_is_not_heard_until_its_counter_is_set():
     answer(host)
 
 
+@pytest.mark.parametrize(("keeps_counter", "answers"), [(True, 1), (False, 0)])
+def test_a_power_cut_costs_the_counter_where_the_board_cannot_save_it(keeps_counter, answers):
+    host, nodes = chain(1, modem=G3ModemOptions(keeps_counter=keeps_counter))
+    host.send(data_request(to(nodes[0])))
+    answer(host)
+    host.chip.set_power(False)
+    host.chip.set_power(True)
+    host.run(1)
+    host.set_up()
+    host.send(data_request(to(nodes[0])))
+    host.run(5)
+    assert sum(command == 0x1F for _, command, _ in host.messages) == answers
+
+
 def test_a_modem_that_resets_keeps_its_counter_and_goes_on():
     host, nodes = chain(2)
     host.send(data_request(to(nodes[1])))

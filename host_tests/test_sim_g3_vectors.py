@@ -29,6 +29,15 @@ def test_the_crc_is_the_plain_remainder_and_not_xmodem():
     assert usi.crc16(b"123456789") == 0xBEEF
 
 
+def test_the_other_protocols_checks():
+    assert usi.crc32(b"123456789") == 0x89A1897F  # CRC-32/POSIX without length and final inversion
+    assert usi.crc8(b"\x01\x02\x04\x07") == 0
+    for protocol, size in ((0x00, 4), (0x27, 1), (0x25, 2)):
+        frame = usi.build(protocol, b"\x31\x32")
+        assert len(usi.checksum(protocol, frame)) == size
+        assert usi.UsiReader().feed(frame) == [usi.Message(protocol, b"\x31\x32")]
+
+
 @pytest.mark.parametrize("name", USI)
 def test_a_frame_of_the_sheet_is_read_and_built_again(name):
     octets = bytes.fromhex(USI[name])

@@ -87,6 +87,8 @@ class G3Modem:
         """Supply of the modem."""
         self._is_powered = is_on
         self.faults.hung = False
+        if not is_on and not self.options.keeps_counter:
+            self.mac.frame_counter = 0
         self._down()
         if is_on:
             self._boot()

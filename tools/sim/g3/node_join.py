@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How a node becomes and stays a member: beacons, an agent, LBP through it, retries, kick, rekey (g3.md 3.5, 3.6).
 
-A join that fails for any reason is tried again after a random wait that doubles up to a limit.
+A join that fails for any reason is tried again after a random wait that grows up to a limit.
 """
 
 from typing import TYPE_CHECKING
@@ -97,8 +97,9 @@ class Joining:
         self._failures += 1
         self._wait(self._node.options.backoff_s, self._failures)
 
-    def _wait(self, limits_s: tuple[float, float], tries: int) -> None:
-        limit_s = min(limits_s[1], limits_s[0] * 2 ** min(tries - 1, 16))
+    def _wait(self, waits: tuple[float, float, float], tries: int) -> None:
+        first_s, longest_s, growth = waits
+        limit_s = min(longest_s, first_s * growth ** min(tries - 1, 64))
         self._phase(limit_s * (0.5 + self._node.random.random() / 2), self._scan)
 
     # --- LBP ---

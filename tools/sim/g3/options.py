@@ -53,6 +53,7 @@ class G3ModemOptions:
     routing_table: int = 150
     max_hops: int = 8
     eui64: bytes = MODEM_EUI64
+    keeps_counter: bool = True  # its board holds up long enough to save the frame counter when power fails
     route_not_found: bool = True  # 33 to the host when a route cannot be found [U]
     legacy_silent_unknown: bool = False  # dialect L: unknown commands get no status [U]
 
@@ -68,8 +69,8 @@ class G3NodeOptions:
     is_rogue: bool = False  # not in psk.json
     scan_ms: int = 1_500  # how long it collects beacons [U]
     start_s: float = 2.0  # powers up at a random instant of this span
-    rescan_s: tuple[float, float] = (5.0, 600.0)  # first and longest wait after no beacon, doubling [U]
-    backoff_s: tuple[float, float] = (30.0, 900.0)  # the same after a join that failed [U]
+    rescan_s: tuple[float, float, float] = (5.0, 600.0, 1.3)  # first, longest wait after no beacon, growth [U]
+    backoff_s: tuple[float, float, float] = (30.0, 900.0, 2.0)  # the same after a join that failed [U]
     join_wait_s: float = 90.0  # adpMaxJoinWaitTime as Microchip's applications set it
     kick_wait_s: float = 2.0  # KICK to reset
     orphan_s: float = 24 * 3600.0  # joins again when it heard nothing for so long; 0 = never [U]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from tools.sim.g3 import crypto, lbp
+from tools.sim.g3.codes import COORD_ADDR, MAX_UNICAST_ADDR
 from tools.sim.g3.options import G3NodeOptions
 
 _REQUIRED_TO_JOIN = (lbp.PARAM_SHORT_ADDR, lbp.PARAM_GMK, lbp.PARAM_ACTIVATION)
@@ -16,6 +17,13 @@ _OF_A_MEMBER = (lbp.PARAM_GMK, lbp.PARAM_ACTIVATION, lbp.PARAM_REMOVAL)
 _VALUE_LEN = {lbp.PARAM_SHORT_ADDR: 2, lbp.PARAM_GMK: 17, lbp.PARAM_ACTIVATION: 1, lbp.PARAM_REMOVAL: 1}
 
 Parameters = list[tuple[int, bytes]]
+
+
+def _is_valid(header: int, value: bytes) -> bool:
+    """A key index is 0 or 1, a short address one of a single node and not the coordinator's."""
+    if header == lbp.PARAM_SHORT_ADDR:
+        return COORD_ADDR < int.from_bytes(value, "big") <= MAX_UNICAST_ADDR
+    return value[0] <= 1
 
 
 class Supplicant:
@@ -102,7 +110,7 @@ class Supplicant:
         for header, value in parameters:
             if header not in _VALUE_LEN:
                 return lbp.RESULT_UNKNOWN, header
-            if len(value) != _VALUE_LEN[header] or (header != lbp.PARAM_SHORT_ADDR and value[0] > 1):
+            if len(value) != _VALUE_LEN[header] or not _is_valid(header, value):
                 return lbp.RESULT_INVALID, header
         headers = [header for header, _ in parameters]
         if self.is_member:
