@@ -78,8 +78,13 @@ class Journey:
             self.line.kernel.call_later(self.line.timer_us(0.05), self.arrive, self.path)
 
 
-def send_bare(sender: Station, receiver: Station, nsdu: bytes, done: "Callable[[int], object]") -> None:
-    """An unsecured LBP frame on one hop, from or to a station that has not joined."""
+def send_bare(
+    sender: Station, receiver: Station, nsdu: bytes, done: "Callable[[int], object]", pan_id: int | None = None
+) -> None:
+    """An unsecured LBP frame on one hop, from or to a station that has not joined.
+
+    `pan_id`: the receiver must be in that PAN to take it.
+    """
     transfer = Transfer(sender, receiver, lbp_lens(nsdu), sender.line.modulation(sender, receiver))
 
     def over(status: int) -> None:
@@ -87,6 +92,7 @@ def send_bare(sender: Station, receiver: Station, nsdu: bytes, done: "Callable[[
             receiver.on_bare_lbp(nsdu, sender)
         done(status)
 
+    transfer.is_wanted = lambda: pan_id in (None, receiver.pan_id)
     transfer.done = over
     sender.line.send(transfer)
 

@@ -27,6 +27,7 @@ class Joining:
         self.supplicant.random_bytes = node.random.randbytes
         self.supplicant.on_success = self._succeeded
         self.agent: "Station | None" = None
+        self._failed_agent: "Station | None" = None
         self._pan_id = NO_ADDR
         self._beacons: "dict[Station, int]" = {}
         self._is_scanning = False
@@ -80,16 +81,22 @@ class Joining:
             self._silences += 1
             self._wait(self._node.options.rescan_s, self._silences)
             return
-        links = self._node.links
-        self.agent = min(self._beacons, key=lambda station: (station.hops, -links[station]))
+        self.agent = self._best_agent()
         self._pan_id = self._beacons[self.agent]
         self._node.counters["attempts"] += 1
         self.supplicant.reset()
         self._phase(self._node.options.join_wait_s, self._timed_out)
         self._send(b"")
 
+    def _best_agent(self) -> "Station":
+        """Not the one over which the last join got nowhere, unless there is no other."""
+        links = self._node.links
+        others = [station for station in self._beacons if station is not self._failed_agent]
+        return min(others or self._beacons, key=lambda station: (station.hops, -links[station]))
+
     def _timed_out(self) -> None:
         self._node.counters["join_timeouts"] += 1
+        self._failed_agent = self.agent
         self._again()
 
     def _again(self) -> None:
@@ -115,7 +122,7 @@ class Joining:
         elif self.agent is not None:
             self._line.on_lbp("up", nsdu)
             self._line.sniffed.append((self.agent, node, nsdu))
-            mesh.send_bare(node, self.agent, nsdu, lambda status: None)
+            mesh.send_bare(node, self.agent, nsdu, lambda status: None, self._pan_id)
 
     def on_lbp(self, nsdu: bytes, is_secured: bool) -> None:
         """An LBP frame for this device. A member obeys secured ones only."""
