@@ -81,7 +81,8 @@ class Sink:
 
     def on_uplink(self, now: int, node: int, client: int, server: int, mv: Any, off: int, length: int) -> int:
         apdu = bytes(mv[off : off + length])
-        if node not in self.sent or client != self.client_sap:
+        # As app.forwarder does, by what an echo shows: a copy or a late answer meets nobody.
+        if node not in self.sent or client != self.client_sap or apdu[1:] != self.open[node][1:]:
             self.pushes.append((node, client, server, apdu))
             return UPLINK_FOREIGN
         self.replies.append((node, self.open[node], apdu))
