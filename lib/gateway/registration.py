@@ -285,7 +285,7 @@ class Table:
         while at >= 0:
             if at % _ROW_LEN == 0 and self._rows[at + _STATE] != NODE_FREE:
                 return at // _ROW_LEN
-            at = self._rows.find(self._key, at + 1, end)
+            at = self._rows.find(self._key, (at // _ROW_LEN + 1) * _ROW_LEN, end)  # one false hit a row at most
         return -1
 
     def _lowest_free(self) -> int:

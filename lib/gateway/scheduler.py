@@ -31,16 +31,16 @@ class Scheduler:
         return best
 
     def came(self, session: object) -> None:
-        """A request of `session` was accepted: a new one goes to the end of the line.
+        """A request of `session` was accepted: a new one goes before the session that went last, behind all others.
 
-        NOTE: else who hangs up and connects again with every request is always first.
+        NOTE: before all, who hangs up and connects again with every request would always be first.
         """
         if not session.last_turn:  # type: ignore[attr-defined]
-            session.last_turn = self._turn  # type: ignore[attr-defined]
+            session.last_turn = self._turn - 1  # type: ignore[attr-defined]
 
     def went(self, exchange: "Exchange") -> None:
         """The medium took this one: its session goes to the end of the line."""
-        self._turn += 1
+        self._turn += 2
         if exchange.session is not None:
             exchange.session.last_turn = self._turn  # type: ignore[attr-defined]
 
