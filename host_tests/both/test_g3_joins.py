@@ -302,3 +302,32 @@ def test_every_phase_takes_every_event():
             answer_all(bench, limit_ms=400000)
             assert machine.phase in (rekey.IDLE, rekey.DISTRIBUTE, phase)
             assert not machine.is_on or bench.segment.next_deadline() is not None
+
+
+def test_the_old_key_is_overwritten_when_the_grace_is_over_and_not_before():
+    store = Store()
+    bench = up((EUI,), rekey__grace_s=600, store=store)
+    old_key = bytes(bench.segment.record.key(0))
+    bench.segment.rekey.begin(at(bench.ms))
+    answer_all(bench)
+    bench.taken()
+    bench.sent = []
+    bench.serve(limit_ms=590000)
+    assert bench.segment.record.has_key(0) and bench.sent == []
+    bench.serve(limit_ms=20000)
+    assert len(bench.sent) == 1 and bench.sent[0][:8] == octets("16 00000071 0000 10")
+    assert bench.sent[0][8:] != old_key and not bench.segment.record.has_key(0) and old_key not in store.octets
+    again = G3Bench((EUI,), store=store)
+    sent = again.start().serve(until=lambda: again.segment.is_up).sent
+    at_0 = [request for request in sent if request[:8] == octets("16 00000071 0000 10")]
+    assert len(at_0) == 1  # index 0 would hold the published key of INITIALIZE
+
+
+def test_the_way_to_a_new_node_is_looked_up_once():
+    bench = up(first_path_ms=1000)
+    bench.feed(JOIN_REQUEST).feed(JOIN_COMPLETE)
+    bench.taken()
+    bench.wait(1100)
+    assert bench.taken() == [octets("15 0001 0F")]
+    bench.says("2C 00 0001 0000 0F 01 00 0001 01 12 00 3C 3A").wait(5000)
+    assert bench.taken() == [] and bench.segment.links.hops(0) == 1

@@ -110,10 +110,17 @@ class Steps:
         return self._set(command, pib.SPACE_LBP, pib.LBP_GMK, self._record.key(index), index)
 
     def _other_key(self, command: "Command") -> bool:
+        """The key before or after the active one, or none.
+
+        NOTE: INITIALIZE writes a published key at index 0: with index 1 active and nothing of
+        ours at 0 anybody could send with that key.
+        """
         index = self._record.other
-        if not self._record.has_key(index):
-            return False
-        return self._set(command, pib.SPACE_MAC, pib.MAC_KEY_TABLE, self._record.key(index), index)
+        if self._record.has_key(index):
+            return self._set(command, pib.SPACE_MAC, pib.MAC_KEY_TABLE, self._record.key(index), index)
+        if index == 0:
+            return self._set(command, pib.SPACE_MAC, pib.MAC_KEY_TABLE, self._record.nonsense(), index)
+        return False
 
     def _key_index(self, command: "Command") -> bool:
         return self._is_l and self._number(command, pib.SPACE_ADP, pib.ACTIVE_KEY_INDEX, self._record.active)

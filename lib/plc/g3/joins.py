@@ -59,6 +59,7 @@ class Joins:
         self._mv = memoryview(bytearray(48))
         self._new_key = Command(self)
         self._key = Command(self)
+        self._old_key = Command(self)
 
     def frame_table(self) -> "dict[int, FrameHandler]":
         """Messages of the modem that are ours."""
@@ -186,6 +187,8 @@ class Joins:
             if is_ok:
                 self._flag(adp.SET_REKEY_PHASE, 1)
             self.rekey.ready(now, is_ok)
+        elif command is self._old_key:
+            self.rekey.old_key_dropped(is_ok)
         elif self._key.mv[0] == adp.LBP_SET:
             self.rekey.ended(now, is_ok)
 
@@ -211,6 +214,12 @@ class Joins:
         timeout_ms = self._shared.settings.timeout_ms("request_timeout_ms")
         self._key.load_set(pib.SPACE_LBP, pib.LBP_GMK, index, gmk, timeout_ms)
         self._modem.desk.push(now, self._key)
+
+    def rekey_drop(self, now: int, index: int, nonsense: bytes) -> None:
+        """Overwrite the old key in the coordinator's table; `rekey.old_key_dropped`."""
+        timeout_ms = self._shared.settings.timeout_ms("request_timeout_ms")
+        self._old_key.load_set(pib.SPACE_MAC, pib.MAC_KEY_TABLE, index, nonsense, timeout_ms)
+        self._modem.desk.push(now, self._old_key)
 
     def _flag(self, code: int, flag: int) -> None:
         self._mv[0] = code

@@ -34,6 +34,7 @@ class LbsRekey:
         self._timeout_ms = settings.timeout_ms("request_timeout_ms")
         self._key = Command(self)
         self._index = Command(self)
+        self._old_key = Command(self)
         self._activation = b""
         self._title = memoryview(bytearray(_EUI_LEN))
 
@@ -72,11 +73,18 @@ class LbsRekey:
         self._modem.desk.push(now, self._index)
         self.parameters = b""
 
+    def rekey_drop(self, now: int, index: int, nonsense: bytes) -> None:
+        """Overwrite the old key in the coordinator's table; `rekey.old_key_dropped`."""
+        self._old_key.load_set(pib.SPACE_MAC, pib.MAC_KEY_TABLE, index, nonsense, self._timeout_ms)
+        self._modem.desk.push(now, self._old_key)
+
     def on_command(self, now: int, command: "Command", result: int, mv: memoryview, off: int, n: int) -> None:
         """CommandOwner: the modem has done it, or not."""
         is_ok = result == cmds.CMD_OK and mv[off] == adp.SUCCESS
         if command is self._key:
             self._server.rekey.ready(now, is_ok)
+        elif command is self._old_key:
+            self._server.rekey.old_key_dropped(is_ok)
         else:
             self._server.rekey.ended(now, is_ok)
 

@@ -90,7 +90,8 @@ class Links:
 
     def is_doubtful(self, row: int) -> bool:
         """The route may have to be found first."""
-        return bool(self._rows[row * _ROW_LEN + _FLAGS] & _MISSED) or not self.hops(row)
+        is_known = self.hops(row) or self.rtt_ms(row)
+        return bool(self._rows[row * _ROW_LEN + _FLAGS] & _MISSED) or not is_known
 
     def take_path(self, row: int, mv: memoryview, off: int, n: int) -> bool:
         """Learn from a successful PATH_DISCOVERY_CONFIRM (status first); False when it is malformed."""

@@ -3,8 +3,8 @@
 
 Source: g3.md 2.10, 3.6. Phase 1 gives every reachable node the new key, phase 2 tells those that
 have it to use it, then the coordinator switches. Each node gets `rekey.tries` tries, a pass
-over all nodes apart; who misses it is told and must join again. The old key stays in the
-coordinator's table. The new key is on flash before anybody gets it: after a power cut the
+over all nodes apart; who misses it is told and must join again. The old key is understood for
+`rekey.grace_s` more, then overwritten: a stolen one ends with it. The new key is on flash before anybody gets it: after a power cut the
 rotation goes on with the same one. Joins are refused meanwhile.
 """
 
@@ -63,6 +63,8 @@ class Rekey:
         self._cursor = 0
         self._step_due = 0
         self._ended_s = 0
+        self._grace_ms = 1000 * settings["rekey.grace_s"]
+        self._grace_due: "int | None" = None
 
     @property
     def is_on(self) -> bool:
@@ -73,6 +75,7 @@ class Rekey:
         """Start a rotation with a new key from the random source; False when one is under way."""
         if self.phase != IDLE:
             return False
+        self._grace_due = None
         self._record.draw_key(self._record.other)
         self._record.is_rekeying = True
         if not self._record.save():
@@ -84,8 +87,11 @@ class Rekey:
     def restart(self, now: int) -> None:
         """The modem has come up: a rotation that was under way begins again, with the same key."""
         self.phase = IDLE
+        self._grace_due = None
         if self._record.is_rekeying:
             self._start(now)
+        elif self._record.has_key(self._record.other):
+            self._grace_due = ticks_add(now, self._grace_ms)
 
     def ready(self, now: int, is_ok: bool) -> None:
         """The modem has the new key (or not: try again)."""
@@ -121,6 +127,7 @@ class Rekey:
             return
         self.phase = IDLE
         self._ended_s = self._shared.seconds(now)
+        self._grace_due = ticks_add(now, self._grace_ms)
         self._record.active = self._record.other
         self._record.is_rekeying = False
         self._record.save()
@@ -140,14 +147,23 @@ class Rekey:
 
     def on_deadline(self, now: int) -> None:
         """Time-outs of nodes; the next ones; the next phase."""
-        if self.phase == IDLE or ticks_diff(now, self._due()) < 0:
-            return
+        if self.phase == IDLE:
+            return self._drop_old_key(now)
+        if ticks_diff(now, self._due()) < 0:
+            return None
         self._step_due = ticks_add(now, _STEP_MS)
-        _STEPS[self.phase](self, now)
+        return _STEPS[self.phase](self, now)
 
     def next_deadline(self) -> "int | None":
         """Soonest of the nodes' timers and the own step."""
-        return None if self.phase == IDLE else self._due()
+        return self._grace_due if self.phase == IDLE else self._due()
+
+    def old_key_dropped(self, is_ok: bool) -> None:
+        """The modem no longer has the old key (or still has: the next attempt follows)."""
+        if is_ok and self.phase == IDLE:
+            self._grace_due = None
+            self._record.drop_key(self._record.other)
+            self._record.save()
 
     # --- phases ---
 
@@ -202,6 +218,11 @@ class Rekey:
     def _end(self, now: int) -> None:
         self._step_due = ticks_add(now, self._node_ms)
         self._carrier.rekey_end(now, self._record.other, self._record.key(self._record.other))
+
+    def _drop_old_key(self, now: int) -> None:
+        if self._grace_due is not None and ticks_diff(now, self._grace_due) >= 0:
+            self._grace_due = ticks_add(now, self._node_ms)
+            self._carrier.rekey_drop(now, self._record.other, self._record.nonsense())
 
     # --- one node ---
 

@@ -56,6 +56,7 @@ DEFAULTS = {
     "suspect_ms": 5000,
     "keepalive_s": 3600,
     "lost_retry_s": 900,
+    "first_path_ms": 60000,  # after a join the way to the node is looked up once, for the node list
     "path_timeout_ms": 45000,  # adpPathDiscoveryTime 40 s
     "path_metric": 0x0F,
     "join_timeout_s": 120,
@@ -66,6 +67,7 @@ DEFAULTS = {
     "rekey.parallel": 2,
     "rekey.timeout_s": 30,
     "rekey.tries": 3,
+    "rekey.grace_s": 86400,  # the old key is understood so long after a rotation
     "rekey.preload": True,  # own MAC key table first (own recommendation, UNCONFIRMED; g3.md 3.6)
     "kick_mismatch": True,
 }

@@ -93,6 +93,7 @@ class Watch:
         self.alive(now, row)
         if was_online:
             self.tell(now, row, NODE_BACK_EVENT)
+        self._push(ticks_add(now, self._settings["first_path_ms"]), row)
 
     def missed(self, now: int, row: int) -> None:
         """An answer of `row` did not come."""
