@@ -8,8 +8,9 @@ WAN_PORT ?= 4059
 SIM_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_SECONDS ?= 600
+E2E ?= host_tests/e2e
 
-.PHONY: setup run test lint pytest test-micropython test-freeze test-arm framing fuzz sizes budget bench micropython micropython-arm clean
+.PHONY: setup run test lint pytest test-micropython test-freeze test-arm framing fuzz sizes budget e2e-arm smoke-arm bench micropython micropython-arm clean
 
 setup:
 	@tools/build/setup.sh
@@ -18,7 +19,7 @@ run: setup
 	@GW_INSTALL=0 tools/build/runtime.sh $(RUNTIME)
 	@exec $(PY) -m tools.sim --medium $(MEDIUM) --runtime $(RUNTIME) --wan-port $(WAN_PORT) --meters $(METERS) $(SIM_ARGS)
 
-test: lint pytest test-micropython test-freeze framing sizes budget
+test: lint pytest test-micropython test-freeze framing sizes budget smoke-arm
 
 lint: setup
 	$(PY) -m ruff check .
@@ -57,6 +58,14 @@ sizes: setup micropython
 budget: setup
 	@python3 tools/build/micropython.py arm-frozen
 	$(PY) -m tools.check_budget
+
+# The end-to-end suite on the frozen ARM firmware in the board's heap; `make test` runs one file of it.
+e2e-arm: setup
+	@python3 tools/build/micropython.py arm-frozen
+	GW_E2E_RUNTIME=micropython-arm $(PY) -m pytest -q -x $(E2E)
+
+smoke-arm:
+	@$(MAKE) --no-print-directory e2e-arm E2E=host_tests/e2e/test_libraries.py
 
 # The device tests on 32-bit ARM under emulation.
 test-arm: setup micropython-arm

@@ -33,6 +33,10 @@ from tools.sim.meter.server import MeterServer
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = os.environ.get("GW_E2E_RUNTIME", "micropython")
+# On ARM as on the board: the firmware frozen into the interpreter (make arm-frozen), the board's heap.
+BOARD_HEAP = ("--heap", "256k") if RUNTIME == "micropython-arm" else ()
+if RUNTIME == "micropython-arm":
+    os.environ.setdefault("GW_MICROPYTHON", str(ROOT / "build" / "micropython" / "micropython-arm-frozen"))
 SLOWNESS = 10 if RUNTIME == "micropython-arm" else 1  # qemu on one of two busy cores
 START_S, STOP_S, CONTROL_S = 60 * SLOWNESS, 15, 10
 _POLL_S = 0.02
@@ -145,7 +149,7 @@ class Stack:
         self._exit.callback(self.trace.close)
 
     def _command(self) -> "list[str]":
-        command = [sys.executable, "-m", "tools.sim", "--runtime", RUNTIME, "--verbose"]
+        command = [sys.executable, "-m", "tools.sim", "--runtime", RUNTIME, "--verbose", *BOARD_HEAP]
         # NOTE: when pytest is killed nobody ends the simulator but this; the gateway ends with the simulator.
         if shutil.which("setpriv"):
             command = ["setpriv", "--pdeathsig", "TERM", *command]

@@ -66,7 +66,7 @@ class WanRelay:
                 await writer.drain()
             if writer.can_write_eof():
                 writer.write_eof()
-        except ConnectionError:
+        except OSError:  # reset, or gone between the last octet and the end of file
             writer.close()
 
     def _note(self, wpdus: WpduReader, direction: str, octets: bytes) -> WpduReader | None:
