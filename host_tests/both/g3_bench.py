@@ -111,6 +111,7 @@ class G3Bench:
         changes.setdefault("eui64", "00DEADBEEF000001")
         changes.setdefault("keepalive_s", 86400)
         changes.setdefault("heartbeat_ms", 3600000)
+        changes.setdefault("first_path_ms", 80000000)  # neither ways nor tables are looked up unasked
         for eui in euis:
             row = self.nodes.add(eui)
             self.nodes.set_state(row, 2, 0)

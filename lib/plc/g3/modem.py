@@ -52,6 +52,7 @@ class Modem:
         self.ups = 0
         self.room = _ROOM_ALL
         self.room_since = 0
+        self._record = record
         self._shared = shared
         self._counters = shared.counters
         self._listener = listener
@@ -67,6 +68,11 @@ class Modem:
     def pan_id(self) -> int:
         """PAN id in use."""
         return self.bringup.steps.pan.wanted
+
+    @property
+    def active_key(self) -> int:
+        """Index of the group key in use."""
+        return self._record.active
 
     @property
     def eui64(self) -> bytes:

@@ -4,8 +4,8 @@
 Source: g3.md 2.10, 3.6. Phase 1 gives every reachable node the new key, phase 2 tells those that
 have it to use it, then the coordinator switches. Each node gets `rekey.tries` tries, a pass
 over all nodes apart; who misses it is told and must join again. The old key is understood for
-`rekey.grace_s` more, then overwritten: a stolen one ends with it. The new key is on flash before anybody gets it: after a power cut the
-rotation goes on with the same one. Joins are refused meanwhile.
+`rekey.grace_s` more, then overwritten: a stolen one ends with it. The new key is on flash before
+anybody gets it: after a power cut the rotation goes on with it. Joins are refused meanwhile.
 """
 
 from array import array

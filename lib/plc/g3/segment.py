@@ -10,6 +10,7 @@ from base.counters import Counters
 from base.errors import LocalError
 from base.ticks import earliest, ticks_add, ticks_diff
 from plc.g3 import counts
+from plc.g3.cosem_values import CosemValues
 from plc.g3.joins import Joins
 from plc.g3.lbs import Lbs
 from plc.g3.links import Links
@@ -18,6 +19,7 @@ from plc.g3.network_record import NetworkRecord
 from plc.g3.node_list import NodeList
 from plc.g3.rekey import Rekey
 from plc.g3.shared import Shared
+from plc.g3.tables import Tables
 from plc.g3.traffic import Traffic
 from plc.g3.watch import Watch
 from plc.g3.window import Window
@@ -77,6 +79,8 @@ class Segment:
         self.joins.rekey = self.rekey
         modem.listen(self.joins.frame_table())
         self.node_list = NodeList(nodes, self.links, shared)
+        self.tables = Tables(modem, shared)
+        self.cosem = CosemValues(modem, self.tables)
 
     # --- Medium ---
 
@@ -129,6 +133,7 @@ class Segment:
             self.joins.on_deadline(now)
             self.rekey.on_deadline(now)
             self.watch.on_deadline(now)
+            self.tables.on_deadline(now)
         self._settle(now)
 
     def next_deadline(self) -> "int | None":
@@ -137,7 +142,7 @@ class Segment:
         if not self.is_up:
             return due
         due = earliest(due, earliest(self.joins.next_deadline(), self.rekey.next_deadline()))
-        due = earliest(due, self.watch.next_deadline())
+        due = earliest(due, earliest(self.watch.next_deadline(), self.tables.next_deadline()))
         if self.modem.room != _ALL_ROOM:
             due = earliest(due, ticks_add(self.modem.room_since, self.settings.timeout_ms("buffer_stall_ms")))
         return due
@@ -173,6 +178,7 @@ class Segment:
             self.watch.restart(now)
             self.joins.restart(now)
             self.rekey.restart(now)
+            self.tables.restart(now)
         else:
             self.traffic.modem_down(now)
         self._sink.on_link(now, is_up)

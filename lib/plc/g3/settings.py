@@ -57,6 +57,8 @@ DEFAULTS = {
     "keepalive_s": 3600,
     "lost_retry_s": 900,
     "first_path_ms": 60000,  # after a join the way to the node is looked up once, for the node list
+    "table_rows": 48,  # rows kept of each of the modem's tables, 32 octets each
+    "table_period_s": 900,
     "path_timeout_ms": 45000,  # adpPathDiscoveryTime 40 s
     "path_metric": 0x0F,
     "join_timeout_s": 120,
