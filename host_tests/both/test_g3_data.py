@@ -2,7 +2,6 @@
 """Data path of the G3 segment: packets, handles, buffers, windows, notifications, node states."""
 
 from g3_bench import EUI, EUI_2, G3Bench, octets, usi
-from plc_fakes import at
 
 from base.errors import LocalError
 from plc.g3 import adp, flight
@@ -13,12 +12,6 @@ from plc.medium import (
     DONE_NOT_SENT,
     DONE_REPLIED,
     DONE_SENT,
-    NODE_BACK_EVENT,
-    NODE_LOST,
-    NODE_LOST_EVENT,
-    UPLINK_FOREIGN,
-    UPLINK_LAST,
-    UPLINK_MORE,
 )
 
 GET_CLOCK = octets("C001C100080000010000FF0200")
@@ -256,129 +249,6 @@ def test_a_request_without_confirm_ends_and_the_late_confirm_meets_nobody():
     assert bench.submit(0)
     bench.confirm()  # for the first handle
     assert bench.sink.take() == [] and bench.named("confirm_stray") == 1
-
-
-def test_the_reply_window_grows_with_hops_and_falls_with_link_quality():
-    bench = up()
-    links, window = bench.segment.links, bench.segment.window
-    path = b"\x00\x00\x01\x00\x00\x0f"
-    hop = b"\x00\x01\x01\x12\x00\x3c\x3a"
-    seen = []
-    for count in (1, 3, 6):
-        answer = path + bytes([count, 0]) + hop * count
-        assert links.take_path(0, memoryview(answer), 0, len(answer))
-        links.note_lqi(0, 40)
-        seen.append(window.reply_ms(0, 100, 0))
-    assert seen[0] < seen[1] < seen[2]
-    links.note_lqi(0, 80)
-    assert window.reply_ms(0, 100, 0) < seen[2]
-    assert window.reply_ms(0, 100, 2) > window.reply_ms(0, 100, 0)
-    links.missed(0)
-    assert window.reply_ms(0, 100, 0) > 20000  # the route may have to be found first
-    assert bench.segment.airtime_ms(0, 13, 100) > 0
-
-
-def test_no_answer_ends_with_the_window_and_the_node_is_looked_for():
-    bench = up(suspect_ms=1000)
-    bench.submit(0)
-    bench.taken()
-    bench.confirm()
-    bench.wait(120000, lambda: len(bench.sink.log) > 1)
-    assert bench.sink.take() == [("sent", 0), ("done", 0, DONE_NO_REPLY)]
-    bench.wait(1100)
-    assert bench.taken() == [octets("15 0001 0F")]
-
-
-def test_a_node_is_lost_after_failed_paths_and_back_when_it_is_heard():
-    bench = up(suspect_ms=10, lost_after=3)
-    bench.segment.watch.suspect(at(bench.ms), 0)
-    for _ in range(3):
-        bench.wait(60000, lambda: bool(bench.pins.log))
-        assert bench.taken() == [octets("15 0001 0F")]
-        bench.says("2C A6 0001 0000 0F 00 00")
-    assert bench.nodes.state(0) == NODE_LOST and bench.sink.take() == [("node", 0, NODE_LOST_EVENT)]
-    bench.uplink(b"\xc4\x01")
-    assert bench.sink.take()[0] == ("node", 0, NODE_BACK_EVENT)
-
-
-def test_a_lost_node_is_looked_for_again_and_back_when_a_path_is_found():
-    bench = up(lost_retry_s=100)
-    bench.segment.watch.lose(at(bench.ms), 0)
-    bench.sink.take()
-    bench.wait(130000, lambda: bool(bench.pins.log))
-    assert bench.taken() == [octets("15 0001 0F")]
-    # The frame of facts/g3.md 6.6: one hop forward, one back.
-    bench.feed(octets("7E05E52C00000100000F010100010112003C3A00000114003A3C582C7E"))
-    assert bench.sink.take() == [("node", 0, NODE_BACK_EVENT)]
-    assert bench.segment.links.hops(0) == 1 and bench.segment.links.lqi(0) == 60
-    entry = bench.segment.node_list.entry(at(bench.ms), 0)
-    assert (entry.eui64, entry.short_addr, entry.hops, entry.parent, entry.lqi) == (EUI, 1, 1, 0, 60)
-
-
-def test_the_parent_is_the_hop_before_the_node():
-    bench = up((EUI, EUI_2))
-    assert bench.segment.watch.request_path(at(bench.ms), 1)
-    bench.wait(10)
-    assert bench.taken() == [octets("15 0002 0F")]
-    bench.says("2C 00 0002 0000 0F 02 01 0001 01 12 00 3C 3A 0002 01 12 00 50 3A 0000 01 14 00 3A 3C")
-    entry = bench.segment.node_list.entry(at(bench.ms), 1)
-    assert (entry.hops, entry.parent, entry.lqi) == (2, 1, 60) and entry.rtt_ms >= 1
-
-
-def test_a_malformed_path_changes_nothing():
-    answer = octets("00 0001 0000 0F 01 01 0001 01 12 00 3C 3A 0000 01 14 00 3A 3C")
-    links = up().segment.links
-    for n in range(len(answer)):
-        assert not links.take_path(0, memoryview(answer), 0, n)
-    assert not links.take_path(0, memoryview(answer[:6] + b"\x0f\x00" + bytes(200)), 0, 200)
-    assert links.take_path(0, memoryview(answer), 0, len(answer))
-
-
-def test_silent_nodes_are_asked_for_one_at_a_time():
-    bench = up((EUI, EUI_2), keepalive_s=60)
-    asked = []
-    bench.wait(75000, lambda: bool(bench.pins.log))
-    asked += bench.taken()
-    bench.wait(3000)
-    assert bench.taken() == []  # the first path discovery is under way
-    bench.says(b"\x2c\x00" + asked[0][1:3] + octets("0000 0F 01 00 0001 01 12 00 3C 3A"))
-    bench.wait(3000, lambda: bool(bench.pins.log))
-    asked += bench.taken()
-    assert sorted(asked) == [octets("15 0001 0F"), octets("15 0002 0F")]
-
-
-def test_a_meters_own_notification_goes_up_without_an_exchange():
-    bench = up()
-    bench.uplink(b"\x0f\x00\x00\x00\x01", saps=(1, 0x65))
-    assert bench.sink.take() == [("up", 0, 0x65, 1, b"\x0f\x00\x00\x00\x01")]
-    assert bench.named("uplink_unasked") == 1
-
-
-def test_a_foreign_apdu_does_not_end_the_exchange_and_more_prolongs_it():
-    bench = up()
-    bench.submit(0)
-    bench.taken()
-    bench.confirm()
-    bench.sink.verdict = UPLINK_FOREIGN
-    bench.uplink(b"\x0f")
-    bench.sink.verdict = UPLINK_MORE
-    before = bench.segment.traffic.of(0).deadline
-    bench.wait(1000)
-    bench.uplink(b"\xe0\x40")
-    assert bench.segment.traffic.of(0).deadline != before
-    bench.sink.verdict = UPLINK_LAST
-    bench.uplink(b"\xe0\xc0")
-    assert bench.sink.take()[-1] == ("done", 0, DONE_REPLIED)
-
-
-def test_an_answer_before_the_confirm_ends_nothing():
-    bench = up()
-    bench.submit(0)
-    bench.taken()
-    bench.uplink(b"\xc4")
-    assert bench.segment.traffic.of(0) is not None
-    bench.confirm()
-    assert bench.sink.take() == [("up", 0, 0x10, 1, b"\xc4"), ("sent", 0)]
 
 
 def test_a_modem_that_dies_ends_everything_once():

@@ -46,7 +46,7 @@ DEFAULTS = {
     "hop_limit": 64,
     "broadcast_group": 0x0001,  # FF02::xxxx; FF02::1 is group 0x8001, all nodes
     "think_ms": 3000,
-    "slack_ms": 4000,  # retries, hidden nodes, processing per hop: added to every reply window
+    "slack_ms": 15000,  # retries, hidden nodes, processing per hop: added to every window (on the twin none is late)
     "route_ms": 20000,  # adpNetTraversalTime: added while the route may have to be found
     "hops_unknown": 3,
     "lqi_bpsk": 60,  # link quality from which BPSK (below: ROBO) is assumed; own choice

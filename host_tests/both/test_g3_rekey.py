@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""Rekeying with the bootstrapping server in the modem: phases, retries, power cuts, joins meanwhile."""
+
+from g3_bench import EUI, EUI_2, PSK, G3Bench, Store, octets, payloads
+from plc_fakes import at
+
+from plc.g3 import rekey, shared
+from plc.g3.psks import PskCache
+
+# Complete frames of facts/g3.md 6.6.
+JOIN_REQUEST = octets("7E0265470011223344556677823E7E")
+SET_PSK = octets("7E06253C00000002000010AB10341145111BC3C12DE8FF11142204D1617E")
+ASSIGN_FFFF = octets("7E02E5420011223344556677FFFFC6607E")
+PHASE_1 = octets("7E00A54001A54E7E")
+REKEY_DISTRIBUTE = octets("7E03253F000100112233445566770175727E")
+REKEY_ACTIVATE = octets("7E03253F000100112233445566770075737E")
+ACTIVATE_NEW_KEY = octets("7E00654165417E")
+
+
+def up(euis=(), **changes):
+    return G3Bench(euis, **changes).bring_up()
+
+
+def kinds(bench):
+    return [event[0] for event in bench.events]
+
+
+def answer_all(bench, deaf=(), until=None, limit_ms=3000000):
+    """Serve requests; nodes not in `deaf` do what a rekey asks of them."""
+
+    def reply(request):
+        if request[0] == 0x3F:
+            return b"" if request[3:11] in deaf else b"\x48" + request[3:11] + b"\xaa\xaa"
+        return bench.answer(request)
+
+    return bench.serve(limit_ms, until or (lambda: not bench.segment.rekey.is_on), reply)
+
+
+def test_a_rekey_is_the_frames_of_the_sheet_in_their_order():
+    bench = up((EUI,))
+    bench.sent = []
+    assert bench.segment.rekey.begin(at(bench.ms))
+    wire = b""
+    for _ in range(60):
+        bench.wait(500, lambda: bool(bench.pins.log))
+        new = bench.pins.octets()
+        wire += new
+        for request in payloads(new):
+            bench.sent.append(request)
+            if request[0] == 0x3F:
+                bench.says(b"\x48" + request[3:11] + b"\xff\xff")
+            else:
+                bench.says(bench.answer(request) or b"\x31")
+    places = [wire.find(f) for f in (PHASE_1, SET_PSK, REKEY_DISTRIBUTE, REKEY_ACTIVATE, ACTIVATE_NEW_KEY)]
+    assert places == sorted(places) and -1 not in places
+    new_key = bench.random.drawn[-1]
+    assert bench.sent[0] == octets("3C 00000004 0000 10") + new_key
+    assert octets("16 00000071 0001 10") + new_key in bench.sent[:3]  # own table first (facts/g3.md 3.6)
+    assert bench.sent[-1] == octets("3C 00000003 0001 10") + new_key
+    record = bench.segment.record
+    assert (record.active, record.is_rekeying) == (1, False) and record.key(1) == new_key
+    assert bench.named("rekeys") == 1 and bench.segment.rekey.phase == rekey.IDLE
+    assert bench.named("join_mismatch") == 0
+
+
+def test_unreachable_nodes_do_not_stall_a_rekey_and_are_told():
+    euis = [bytes([0, i]) * 4 for i in range(1, 41)]
+    deaf = euis[3:5]
+    bench = up(euis, capacity=40, rekey__parallel=3)
+    bench.segment.rekey.begin(at(bench.ms))
+    begun = bench.ms
+    answer_all(bench, deaf)
+    assert not bench.segment.rekey.is_on
+    assert bench.segment.rekey.progress() == (0, 0, 38, 2) and bench.segment.rekey.missed_cnt == 2
+    assert [event[1] for event in bench.events if event[0] == shared.REKEY_MISSED] == deaf
+    assert bench.events[-1][0] == shared.REKEY_DONE and bench.ms - begun < 400000
+    tries = [request for request in bench.sent if request[0] == 0x3F and request[3:11] == deaf[0]]
+    assert len(tries) == 3
+    first_pass = [request[3:11] for request in bench.sent if request[0] == 0x3F][:40]
+    assert first_pass == euis  # a retry waits until everybody has had a turn
+
+
+def test_joins_during_a_rekey_are_refused_and_let_in_afterwards():
+    bench = up((EUI_2,))
+    bench.segment.rekey.begin(at(bench.ms))
+    bench.feed(JOIN_REQUEST)
+    assert ASSIGN_FFFF in bench.pins.octets() and bench.named("join_refused_rekey") == 1
+    bench.segment.modem.desk.fail_all(at(bench.ms))
+    answer_all(bench)
+    assert not bench.segment.rekey.is_on
+    bench.taken()
+    bench.feed(JOIN_REQUEST)
+    assert bench.taken()[-1] == octets("42 0011223344556677 0002")
+
+
+def test_a_rekey_goes_on_with_the_same_key_after_a_power_cut():
+    store = Store()
+    bench = up((EUI, EUI_2), store=store)
+    bench.segment.rekey.begin(at(bench.ms))
+    answer_all(bench, until=lambda: bench.segment.rekey.phase == rekey.ACTIVATE)
+    new_key = bytes(bench.segment.record.key(1))
+    again = G3Bench((EUI, EUI_2), store=store)
+    again.start()
+    answer_all(again, until=lambda: again.segment.is_up and not again.segment.rekey.is_on)
+    assert again.named("rekeys") == 1 and bytes(again.segment.record.key(1)) == new_key
+    assert again.segment.record.active == 1
+    started = [request[0] for request in again.sent].index(0x0D)
+    assert octets("16 00000071 0001 10") + new_key in again.sent[:started]  # who uses it already is understood
+
+
+def test_a_rekey_asks_for_psks_it_does_not_have_and_uses_them_when_they_come():
+    cache = PskCache(4, 3600)
+    bench = up((EUI, EUI_2), psks=cache, rekey__tries=3)
+    cache.provide(at(bench.ms), EUI, PSK)
+    bench.segment.rekey.begin(at(bench.ms))
+    answer_all(bench, until=lambda: shared.REKEY_WANTS_PSK in kinds(bench))
+    assert bench.events[-1] == (shared.REKEY_WANTS_PSK, EUI_2, 1)
+    cache.provide(at(bench.ms), EUI_2, PSK)
+    answer_all(bench)
+    assert bench.segment.rekey.progress() == (0, 0, 2, 0)
+
+
+def test_a_refused_new_key_is_offered_again_and_nobody_gets_it_meanwhile():
+    bench = up((EUI,))
+    refusals = []
+
+    def refuse_once(request):
+        if request[:5] == octets("3C 00000004") and not refusals:
+            refusals.append(request)
+            return octets("46 05 00000004 0000")
+        return bench.answer(request)
+
+    bench.segment.rekey.begin(at(bench.ms))
+    bench.serve(until=lambda: bool(refusals), answer=refuse_once)
+    bench.serve(limit_ms=5000, answer=refuse_once)
+    assert not [request for request in bench.sent if request[0] in (0x3F, 0x40)]
+    bench.serve(limit_ms=60000, until=lambda: bench.segment.rekey.phase == rekey.DISTRIBUTE, answer=refuse_once)
+    assert bench.segment.rekey.phase == rekey.DISTRIBUTE
+
+
+def test_a_rekey_that_cannot_be_kept_does_not_begin():
+    bench = up((EUI,))
+    bench.store.is_broken = True
+    assert not bench.segment.rekey.begin(at(bench.ms)) and not bench.segment.rekey.is_on
+    assert bench.named("record_refused") == 1
+
+
+def test_every_phase_takes_every_event():
+    for phase in range(5):
+        for event in range(6):
+            bench = up((EUI,))
+            machine = bench.segment.rekey
+            machine.begin(at(bench.ms))
+            machine.phase = phase
+            now = at(bench.ms)
+            if event < 2:
+                machine.ready(now, bool(event))
+            elif event < 4:
+                machine.ended(now, event == 2)
+            elif event == 4:
+                machine.completed(now, 0)
+            else:
+                machine.on_deadline(now)
+            answer_all(bench, limit_ms=400000)
+            assert machine.phase in (rekey.IDLE, rekey.DISTRIBUTE, phase)
+            assert not machine.is_on or bench.segment.next_deadline() is not None
+
+
+def test_the_old_key_is_overwritten_when_the_grace_is_over_and_not_before():
+    store = Store()
+    bench = up((EUI,), rekey__grace_s=600, store=store)
+    old_key = bytes(bench.segment.record.key(0))
+    bench.segment.rekey.begin(at(bench.ms))
+    answer_all(bench)
+    bench.taken()
+    bench.sent = []
+    bench.serve(limit_ms=590000)
+    assert bench.segment.record.has_key(0) and bench.sent == []
+    bench.serve(limit_ms=20000)
+    assert len(bench.sent) == 1 and bench.sent[0][:8] == octets("16 00000071 0000 10")
+    assert bench.sent[0][8:] != old_key and not bench.segment.record.has_key(0) and old_key not in store.octets
+    again = G3Bench((EUI,), store=store)
+    sent = again.start().serve(until=lambda: again.segment.is_up).sent
+    at_0 = [request for request in sent if request[:8] == octets("16 00000071 0000 10")]
+    assert len(at_0) == 1  # index 0 would hold the published key of INITIALIZE
