@@ -7,7 +7,8 @@ after a start that worked), else the defaults. What was wrong stays readable.
 
 import json
 
-from app.schema import BOOL, CHOICE, CLOCK, EXTRAS, HEX, INT, SCHEMA, TARGETS, TEXT
+from app.schema import SCHEMA
+from app.schema_kinds import BOOL, CHOICE, CLOCK, EXTRAS, HEX, INT, TARGETS, TEXT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ GOOD_FILE = "config.good.json"
 _MAX_ERRORS = 16
 _FIRST_EXTRA_SAP = 0x1000  # above every gateway LD, below the mirror LDs at 0x2010
 _LAST_EXTRA_SAP = 0x1FFF
+_G3_HEADERS_LEN = 56  # IPv6 40, UDP 8, wrapper 8
 
 # where a configuration came from
 FROM_FILE = "config.json"
@@ -245,23 +247,43 @@ _CHECKS = {
 }
 
 
+def title_len(config: "Config | dict[str, object]") -> int:
+    """Octets of a system title on the segment: an EUI-64 has 8, S-FSK has what its section says."""
+    return 8 if config["medium"] == "g3" else config["sfsk.title_len"]  # type: ignore[return-value]
+
+
 def _check_together(values: "dict[str, object]", errors: "list[str]") -> None:
     """What no single row can know."""
-    title = values["sfsk.initiator_title"]
-    if title and len(title) != 2 * values["sfsk.title_len"]:  # type: ignore[operator,arg-type]
-        errors.append("sfsk.initiator_title: must have sfsk.title_len octets")
-    is_60_hz = values["sfsk.baud"] in (360, 720, 1440, 2880)
-    if is_60_hz != (values["sfsk.mains_hz"] == 60):
-        errors.append("sfsk.baud: 300 to 2400 go with 50 Hz mains, 360 to 2880 with 60 Hz")
     prefix = values["gateway.ldn_prefix"]
     if prefix and len(prefix) != 8:  # type: ignore[arg-type]
         errors.append("gateway.ldn_prefix: must be empty or have 8 characters")
     extras: "list[dict[str, object]]" = values["gateway.extra_saps"]  # type: ignore[assignment]
     if len({one["sap"] for one in extras}) != len(extras):
         errors.append("gateway.extra_saps: a SAP is given twice")
-    if any(len(one["title"]) != 2 * values["sfsk.title_len"] for one in extras):  # type: ignore[operator,arg-type]
-        errors.append("gateway.extra_saps: titles must have sfsk.title_len octets")
+    if any(len(one["title"]) != 2 * title_len(values) for one in extras):  # type: ignore[arg-type]
+        errors.append("gateway.extra_saps: titles must have %d octets on this segment" % title_len(values))
     if values["push.targets"] and values["wan.buffers"] < values["push.queue"] + 12:  # type: ignore[operator]
         errors.append("wan.buffers: must be at least push.queue + 12, else waiting notifications stop all requests")
+    _check_sfsk(values, errors)
+    _check_g3(values, errors)
+
+
+def _check_sfsk(values: "dict[str, object]", errors: "list[str]") -> None:
+    title = values["sfsk.initiator_title"]
+    if title and len(title) != 2 * values["sfsk.title_len"]:  # type: ignore[operator,arg-type]
+        errors.append("sfsk.initiator_title: must have sfsk.title_len octets")
+    is_60_hz = values["sfsk.baud"] in (360, 720, 1440, 2880)
+    if is_60_hz != (values["sfsk.mains_hz"] == 60):
+        errors.append("sfsk.baud: 300 to 2400 go with 50 Hz mains, 360 to 2880 with 60 Hz")
     if values["sfsk.initial_credit"] > values["sfsk.max_credit"]:  # type: ignore[operator]
         errors.append("sfsk.initial_credit: must not be above sfsk.max_credit")
+
+
+def _check_g3(values: "dict[str, object]", errors: "list[str]") -> None:
+    if len(values["g3.eui64"]) not in (0, 16):  # type: ignore[arg-type]
+        errors.append("g3.eui64: must be empty or have 16 hex digits")
+    if values["g3.handles"] > values["g3.flights"]:  # type: ignore[operator]
+        errors.append("g3.handles: must not be above g3.flights")
+    room = values["g3.max_packet"] - _G3_HEADERS_LEN  # type: ignore[operator]
+    if values["medium"] == "g3" and room > values["wan.max_apdu"]:  # type: ignore[operator]
+        errors.append("wan.max_apdu: must be at least g3.max_packet - %d = %d" % (_G3_HEADERS_LEN, room))

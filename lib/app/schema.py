@@ -3,21 +3,15 @@
 
 row = (path, kind, low or choices, high, default, what it is). docs/configuration.md is
 printed from this table (`tools/config_doc.py`), validation reads it, defaults come from it.
-Rows marked UNCONFIRMED stand for facts no readable source settles (facts/sfsk.md 8).
+The rows of a medium stand in a table of its own: they describe, they import nothing of plc.
 """
 
-INT = "integer"
-BOOL = "true or false"
-CHOICE = "one of"
-TEXT = "text, up to octets"
-HEX = "hex digits"
-CLOCK = "HH:MM"
-EXTRAS = "list of extra SAPs"
-TARGETS = "list of host:port"
+from app import schema_g3, schema_sfsk
+from app.schema_kinds import BOOL, CHOICE, EXTRAS, INT, TARGETS, TEXT
 
-SCHEMA: "tuple[tuple[str, str, object, object, object, str], ...]" = (
+_GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("schema", INT, 1, 1, 1, "version of this file's layout"),
-    ("medium", CHOICE, ("sfsk",), None, "sfsk", "kind of PLC segment"),
+    ("medium", CHOICE, ("sfsk", "g3"), None, "sfsk", "kind of PLC segment"),
     ("log_level", CHOICE, ("DEBUG", "NOTICE", "WARNING", "ERROR"), None, "NOTICE", "records below are not kept"),
     ("log_records", INT, 32, 4096, 512, "records kept in RAM, 20 octets each"),
     ("wan.address", TEXT, 0, 64, "0.0.0.0", "address the DLMS listener binds to"),
@@ -51,67 +45,6 @@ SCHEMA: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("board.t_req_pin", TEXT, 1, 16, "D2", "pin of T_REQ"),
     ("board.reset_pin", TEXT, 1, 16, "D3", "pin of the modem's RESET"),
     ("board.power_pin", TEXT, 1, 16, "D4", "pin that enables the modem's supply"),
-    ("sfsk.chip", CHOICE, ("amis49587", "st7570"), None, "amis49587", "modem chip"),
-    ("sfsk.uart_baud", CHOICE, (4800, 9600, 19200, 38400), None, 38400, "straps BR1, BR0"),
-    ("sfsk.mains_hz", CHOICE, (50, 60), None, 50, "mains frequency"),
-    ("sfsk.baud", CHOICE, (300, 600, 1200, 2400, 360, 720, 1440, 2880), None, 2400, "line speed"),
-    ("sfsk.mark_hz", INT, 9000, 148500, 63300, "carrier of 1 (UNCONFIRMED default)"),
-    ("sfsk.space_hz", INT, 9000, 148500, 74000, "carrier of 0 (UNCONFIRMED default)"),
-    ("sfsk.max_frame_length", INT, 26, 242, 242, "octets of the largest LLC frame (class 55)"),
-    ("sfsk.title_len", CHOICE, (6, 8), None, 8, "octets of a system title on this segment"),
-    ("sfsk.initiator_mac", INT, 0xC00, 0xDFF, 0xC00, "own MAC address"),
-    ("sfsk.initiator_title", HEX, 0, 16, "", "own system title; empty: GWY + the last octets of the unique id"),
-    ("sfsk.initial_credit", INT, 0, 7, 0, "credit a node starts with"),
-    ("sfsk.max_credit", INT, 0, 7, 7, "highest credit used"),
-    ("sfsk.think_ms", INT, 10, 60000, 1000, "think time allowed a meter before it is measured"),
-    ("sfsk.lost_after", INT, 1, 20, 3, "pings without answer until a node is lost"),
-    ("sfsk.register_per_pdu", INT, 1, 23, 12, "systems registered by one PDU"),
-    ("sfsk.discover.probability", INT, 1, 100, 100, "percent, at the first round"),
-    ("sfsk.discover.slots", INT, 1, 1000, 10, "reply slots of a discovery round, at least"),
-    ("sfsk.discover.report_credit", INT, 0, 7, 0, "credit asked for the reports"),
-    ("sfsk.discover.ic_equal_credit", INT, 0, 1, 0, "ICEqualCredit flag (UNCONFIRMED meaning)"),
-    ("sfsk.discover.period_s", INT, 5, 86400, 300, "between discoveries once nothing new is found"),
-    ("sfsk.keepalive.time_out_not_addressed_min", INT, 0, 65535, 6000, "as the meters have it (UNCONFIRMED)"),
-    ("sfsk.keepalive.fraction", INT, 2, 20, 4, "every node is addressed so many times in that time"),
-    ("sfsk.repeater_call.enabled", BOOL, 0, 0, False, "run repeater calls"),
-    ("sfsk.repeater_call.period_s", INT, 60, 2592000, 86400, "between repeater calls"),
-    ("sfsk.repeater_call.max_new_slots", INT, 0, 255, 0, "Nb_Tslot_For_New"),
-    ("sfsk.operating_window.start", CLOCK, 0, 0, "00:00", "UTC; own and forwarded traffic only from here"),
-    ("sfsk.operating_window.end", CLOCK, 0, 0, "24:00", "UTC; until here"),
-    ("sfsk.time_scale", INT, 0, 10000, 1, "simulators only: the line runs so many times faster, 0 = no airtime"),
-    ("sfsk.uart_widen", INT, 1, 1000, 1, "simulators only: stretches the chip's time-outs"),
-    ("sfsk.sap_ciase", INT, 0, 255, 0, "L-SAP of CIASE at the meter (UNCONFIRMED)"),
-    ("sfsk.sap_initiator", INT, 0, 255, 1, "L-SAP CIASE requests come from (UNCONFIRMED)"),
-    ("sfsk.sap_report", INT, 0, 255, 0xFD, "L-SAP reports go to (UNCONFIRMED)"),
-    ("sfsk.mark_register", INT, -1, 65535, -1, "step register for the mark, -1 = mark_hz / register_step_hz"),
-    ("sfsk.space_register", INT, -1, 65535, -1, "step register for the space, -1 = space_hz / register_step_hz"),
-    ("sfsk.register_step_hz", INT, 1, 1000, 10, "Hz per step of those registers (UNCONFIRMED)"),
-    ("sfsk.fima", INT, 1, 0xFFF, 0xC00, "first initiator MAC address"),
-    ("sfsk.lima", INT, 1, 0xFFF, 0xDFF, "last initiator MAC address (UNCONFIRMED)"),
-    ("sfsk.new_mac", INT, 1, 0xFFF, 0xFFE, "MAC address of unregistered meters"),
-    ("sfsk.broadcast_mac", INT, 1, 0xFFF, 0xFFF, "MAC address of all meters"),
-    ("sfsk.mac_msb_first", BOOL, 0, 0, True, "order of the address octets on the UART (UNCONFIRMED)"),
-    ("sfsk.credit_margin", INT, 0, 7, 0, "credits kept above the deepest repetition seen"),
-    ("sfsk.restored_credit", INT, 0, 7, 3, "at least, towards a node not heard since start"),
-    ("sfsk.think_margin_ms", INT, 0, 10000, 250, "added to the measured think time"),
-    ("sfsk.busy_tries", INT, 1, 100, 8, "tries while the modem says its buffer is busy"),
-    ("sfsk.heartbeat_ms", INT, 100, 1000, 1000, "between signs of life asked of a quiet modem"),
-    ("sfsk.alive_s", INT, 10, 86400, 300, "modem without a sign of life for so long: the watchdog starves"),
-    ("sfsk.sync_timeout_ms", INT, 100, 60000, 10000, "configured until synchronised, at most"),
-    ("sfsk.synchro_confirm_s", INT, 0, 65535, 10, "time-out in the data configuration, unused by a master"),
-    ("sfsk.frame_not_ok_s", INT, 0, 65535, 45, "time-out in the data configuration"),
-    ("sfsk.search_initiator_s", INT, 0, 65535, 600, "time-out in the data configuration"),
-    ("sfsk.search_initiator_threshold", INT, 0, 255, 98, "class 50 attribute 6"),
-    ("sfsk.zero_cross_adjust", INT, 0, 255, 0, "R_ZC_ADJUST of the board"),
-    ("sfsk.tx_attenuation", INT, 0, 255, 0, "octet 29 of the data configuration"),
-    ("sfsk.pin_select", INT, 0, 1, 0, "octet 30 bit 7: TX_DATA/PRE_SLOT pin"),
-    ("sfsk.search_octet", INT, 0, 255, 1, "octet 31: bit 0 must be 1, bit 4 must be 0"),
-    ("sfsk.gain_octet", INT, 0, 255, 0, "octet 32: gains"),
-    ("sfsk.repeater_octet", INT, 0, 255, 0x80, "octet 33: bit 7 = 10 ms between characters (UNCONFIRMED position)"),
-    ("sfsk.electrical_phase", INT, 0, 3, 0, "initiator_electrical_phase, 0 = undefined"),
-    ("sfsk.lost_retry_s", INT, 10, 86400, 900, "between pings of a lost node"),
-    ("sfsk.lost_airtime_percent", INT, 0, 100, 10, "share of the line for lost nodes"),
-    ("sfsk.discover.slots_max", INT, 1, 1000, 100, "reply slots of a discovery round, at most"),
-    ("sfsk.repeater_call.level", INT, 0, 65535, 0, "detection threshold of ISA_Request"),
-    ("sfsk.repeater_call.last_octet", INT, 0, 255, 0, "last octet of RepeaterCall (UNCONFIRMED)"),
 )  # fmt: skip
+
+SCHEMA = _GENERAL + schema_sfsk.ROWS + schema_g3.ROWS
