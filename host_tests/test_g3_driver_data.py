@@ -7,6 +7,7 @@ import pytest
 
 from host_tests.g3_rig import Rig
 from host_tests.test_g3_driver_join import DIALECTS, make, read_all
+from plc.g3 import shared
 from plc.medium import (
     BROADCAST,
     DONE_LINK_DOWN,
@@ -205,3 +206,15 @@ def test_a_slower_modem_and_octet_by_octet_output_change_nothing():
     rig = Rig(G3Options(meters=4, modem=modem)).start()
     rig.run_until(rig.is_all_up, 900)
     assert read_all(rig) == 4
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_meter_can_be_pinged_and_its_route_found(dialect):
+    rig = up(dialect, 6)
+    for row in rig.online():
+        rig.run_until(lambda row=row: rig.segment.probes.ping(rig.now, row), 60)
+        rig.run(5)
+    assert len([event for event in rig.events if event[0] == shared.PING_DONE]) == 6
+    assert rig.segment.probes.route(rig.now, 5)
+    rig.run(60)
+    assert (shared.ROUTE_DONE, rig.table.title(5), 0) in rig.events

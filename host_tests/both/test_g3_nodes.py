@@ -4,6 +4,7 @@
 from g3_bench import EUI, EUI_2, G3Bench, octets
 from plc_fakes import at
 
+from plc.g3 import shared
 from plc.medium import (
     DONE_NO_REPLY,
     DONE_REPLIED,
@@ -141,3 +142,55 @@ def test_an_answer_before_the_confirm_ends_nothing():
     assert bench.segment.traffic.of(0) is not None
     bench.confirm()
     assert bench.sink.take() == [("up", 0, 0x10, 1, b"\xc4"), ("sent", 0)]
+
+
+def echo(bench, ident, src=1, kind=129, spoil=0):
+    """DATA_INDICATION of an ICMPv6 echo message of `src`."""
+    head = octets("FE80000000000000781D00FFFE00")
+    addresses = head + src.to_bytes(2, "big") + head + b"\x00\x00"
+    body = bytes([kind, 0, 0, 0]) + ident.to_bytes(2, "big") + bytes(10)
+    summed = addresses + octets("00000010 0000003A") + body
+    total = sum([summed[i] << 8 | summed[i + 1] for i in range(0, len(summed), 2)])
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    check = (total ^ 0xFFFF ^ spoil).to_bytes(2, "big")
+    packet = octets("60000000 0010 3A 40") + addresses + body[:2] + check + body[4:]
+    return bench.says(b"\x1f\x50" + len(packet).to_bytes(2, "big") + packet)
+
+
+def test_a_ping_goes_and_comes_and_is_told_with_its_round_trip():
+    bench = up()
+    assert bench.segment.probes.ping(at(bench.ms), 0) and not bench.segment.probes.ping(at(bench.ms), 5)
+    request = bench.taken()[0]
+    assert request[:6] == bytes([0x0B, request[1], 1, 0, 0, 56]) and request[12] == 58 and request[46] == 128
+    assert request[22 + 6 : 38 + 6 + 2] == octets("0000") + octets("FE80000000000000781D00FFFE000001")
+    bench.confirm()
+    bench.wait(300)
+    echo(bench, request[1] + 1)
+    echo(bench, request[1], spoil=1)
+    echo(bench, request[1], kind=128)
+    assert bench.events == []
+    echo(bench, request[1])
+    assert [event[:2] for event in bench.events] == [(shared.PING_DONE, EUI)] and 300 <= bench.events[0][2] < 400
+    assert bench.sink.take() == [] and bench.submit(0)
+
+
+def test_a_ping_without_answer_is_told_and_makes_nobody_lost():
+    bench = up()
+    bench.segment.probes.ping(at(bench.ms), 0)
+    bench.taken()
+    bench.confirm()
+    bench.uplink(b"\xc4")
+    bench.wait(200000, lambda: bool(bench.events))
+    assert bench.events == [(shared.PING_FAILED, EUI, 0)]
+    assert [entry[0] for entry in bench.sink.take()] == ["up"]
+
+
+def test_a_route_request_is_the_frame_of_the_sheet_and_its_end_is_told():
+    bench = up(max_hops=8)
+    assert bench.segment.probes.route(at(bench.ms), 0)
+    assert bench.pins.octets() == octets("7E012514000108D53D7E")
+    assert not bench.segment.probes.route(at(bench.ms), 0)
+    bench.feed(octets("7E00A52BA5CEEA7E"))
+    assert bench.events == [(shared.ROUTE_DONE, EUI, 0xA5)]
+    assert bench.segment.probes.path(at(bench.ms), 0) and not bench.segment.probes.path(at(bench.ms), 9)

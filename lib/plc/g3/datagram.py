@@ -18,6 +18,11 @@ _IP_LEN = const(40)
 _UDP_LEN = const(8)
 _WRAPPER_LEN = const(8)
 _NEXT_UDP = const(17)
+_NEXT_ICMP = const(58)
+_ECHO_LEN = const(16)  # header 8, 8 octets of data
+_ECHO_REQUEST = const(128)
+_ECHO_REPLY = const(129)
+ECHO = const(-1)  # what `parse` says of an echo reply: `ident` is set
 _VERSION = const(6)
 _WRAPPER_VERSION = const(1)
 _ALL_NODES = const(1)
@@ -29,6 +34,7 @@ class Datagram:
     def __init__(self, port: int, hop_limit: int) -> None:
         self.pan_id = 0
         self.src = 0
+        self.ident = 0
         self.client_sap = 0
         self.server_sap = 0
         self.apdu_off = 0
@@ -42,35 +48,49 @@ class Datagram:
         `dst` = short address, or MULTICAST + group. `saps` = (client SAP, server SAP).
         """
         udp_len = _UDP_LEN + _WRAPPER_LEN + apdu_len
-        struct.pack_into(">IHBB", mv, off, _VERSION << 28, udp_len, _NEXT_UDP, self._hop_limit)
-        self._put_address(mv, off + 8, 0)
-        if dst >= MULTICAST:
-            struct.pack_into(">HIIIH", mv, off + 24, 0xFF02, 0, 0, 0, dst - MULTICAST)
-        else:
-            self._put_address(mv, off + 24, dst)
-        at = off + _IP_LEN
+        at = self._put_ip(mv, off, dst, _NEXT_UDP, udp_len)
         struct.pack_into(">HHHH", mv, at, self._port, self._port, udp_len, 0)
         struct.pack_into(">HHHH", mv, at + _UDP_LEN, _WRAPPER_VERSION, saps[0], saps[1], apdu_len)
-        struct.pack_into(">H", mv, at + 6, checksum(mv, off, udp_len) or 0xFFFF)
+        struct.pack_into(">H", mv, at + 6, checksum(mv, off, udp_len, _NEXT_UDP) or 0xFFFF)
         return _IP_LEN + udp_len
 
+    def put_echo(self, mv: memoryview, off: int, dst: int, ident: int) -> int:
+        """Write an ICMPv6 echo request (RFC 4443) to the short address `dst`; octets of the packet."""
+        at = self._put_ip(mv, off, dst, _NEXT_ICMP, _ECHO_LEN)
+        struct.pack_into(">BBHHHII", mv, at, _ECHO_REQUEST, 0, 0, ident, 0, 0, 0)
+        struct.pack_into(">H", mv, at + 2, checksum(mv, off, _ECHO_LEN, _NEXT_ICMP))
+        return _IP_LEN + _ECHO_LEN
+
     def parse(self, mv: memoryview, off: int, n: int) -> int:
-        """Read the packet mv[off:off+n] from a node to us; 0, or the counter of what is wrong with it."""
-        if n < HEAD_LEN or mv[off] >> 4 != _VERSION or mv[off + 6] != _NEXT_UDP:
+        """Read the packet mv[off:off+n] from a node to us: 0 an APDU, ECHO, or the counter of what is wrong."""
+        if n < HEAD_LEN or mv[off] >> 4 != _VERSION or mv[off + 6] not in (_NEXT_UDP, _NEXT_ICMP):
             return counts.RX_NOT_UDP
-        udp_len = mv[off + 4] << 8 | mv[off + 5]
-        at = off + _IP_LEN
-        if udp_len != n - _IP_LEN or udp_len != mv[at + 4] << 8 | mv[at + 5]:
+        length = mv[off + 4] << 8 | mv[off + 5]
+        if length != n - _IP_LEN:
             return counts.RX_BAD_LENGTH
-        if not mv[at + 6] | mv[at + 7] or checksum(mv, off, udp_len):
-            return counts.RX_BAD_CHECKSUM
         src, dst = self._short_of(mv, off + 8), self._short_of(mv, off + 24)
         if src <= 0 or (dst and not _is_all_nodes(mv, off + 24)):
             return counts.RX_NOT_FOR_US
         self.src = src
-        return self._parse_wrapper(mv, at, udp_len)
+        if mv[off + 6] == _NEXT_ICMP:
+            return self._parse_echo(mv, off, length)
+        return self._parse_udp(mv, off, length)
 
-    def _parse_wrapper(self, mv: memoryview, at: int, udp_len: int) -> int:
+    def _parse_echo(self, mv: memoryview, off: int, length: int) -> int:
+        at = off + _IP_LEN
+        if checksum(mv, off, length, _NEXT_ICMP):
+            return counts.RX_BAD_CHECKSUM
+        if mv[at] != _ECHO_REPLY:
+            return counts.RX_NOT_UDP
+        self.ident = mv[at + 4] << 8 | mv[at + 5]
+        return ECHO
+
+    def _parse_udp(self, mv: memoryview, off: int, udp_len: int) -> int:
+        at = off + _IP_LEN
+        if udp_len != mv[at + 4] << 8 | mv[at + 5]:
+            return counts.RX_BAD_LENGTH
+        if not mv[at + 6] | mv[at + 7] or checksum(mv, off, udp_len, _NEXT_UDP):
+            return counts.RX_BAD_CHECKSUM
         if mv[at + 2] << 8 | mv[at + 3] != self._port:
             return counts.RX_OTHER_PORT
         version, server_sap, client_sap, length = struct.unpack_from(">HHHH", mv, at + _UDP_LEN)
@@ -81,6 +101,16 @@ class Datagram:
         self.apdu_off = at + _UDP_LEN + _WRAPPER_LEN
         self.apdu_len = length
         return 0
+
+    def _put_ip(self, mv: memoryview, off: int, dst: int, next_header: int, length: int) -> int:
+        """IPv6 header for a payload of `length` octets; where the payload begins."""
+        struct.pack_into(">IHBB", mv, off, _VERSION << 28, length, next_header, self._hop_limit)
+        self._put_address(mv, off + 8, 0)
+        if dst >= MULTICAST:
+            struct.pack_into(">HIIIH", mv, off + 24, 0xFF02, 0, 0, 0, dst - MULTICAST)
+        else:
+            self._put_address(mv, off + 24, dst)
+        return off + _IP_LEN
 
     def _put_address(self, mv: memoryview, off: int, short_addr: int) -> None:
         struct.pack_into(">HIHHHHH", mv, off, 0xFE80, 0, 0, self.pan_id, 0x00FF, 0xFE00, short_addr)
@@ -98,13 +128,13 @@ def _is_all_nodes(mv: memoryview, off: int) -> bool:
     return head == 0xFF02 and not (a or b or c) and group == _ALL_NODES
 
 
-def checksum(mv: memoryview, off: int, udp_len: int) -> int:
-    """Internet checksum over pseudo-header and UDP at mv[off:]; 0 when a sent one fits."""
-    total = udp_len + _NEXT_UDP
-    end = off + _IP_LEN + udp_len
+def checksum(mv: memoryview, off: int, length: int, next_header: int) -> int:
+    """Internet checksum over pseudo-header and payload of the packet at mv[off:]; 0 when a sent one fits."""
+    total = length + next_header
+    end = off + _IP_LEN + length
     for i in range(off + 8, end - 1, 2):
         total += mv[i] << 8 | mv[i + 1]
-    if udp_len & 1:
+    if length & 1:
         total += mv[end - 1] << 8
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)

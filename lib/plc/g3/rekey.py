@@ -39,6 +39,7 @@ _ACTIVE = const(3)
 _MISSED = const(4)
 _STEP_MS = const(1000)
 _EUI_LEN = const(8)
+_GRACE_MAX_S = const(432000)  # ticks reach 6 days
 
 
 class Rekey:
@@ -63,7 +64,7 @@ class Rekey:
         self._cursor = 0
         self._step_due = 0
         self._ended_s = 0
-        self._grace_ms = 1000 * settings["rekey.grace_s"]
+        self._grace_ms = 1000 * min(settings["rekey.grace_s"], _GRACE_MAX_S)
         self._grace_due: "int | None" = None
 
     @property

@@ -17,6 +17,7 @@ from plc.g3.links import Links
 from plc.g3.modem import Modem
 from plc.g3.network_record import NetworkRecord
 from plc.g3.node_list import NodeList
+from plc.g3.probes import Probes
 from plc.g3.rekey import Rekey
 from plc.g3.shared import Shared
 from plc.g3.tables import Tables
@@ -79,6 +80,7 @@ class Segment:
         self.joins.rekey = self.rekey
         modem.listen(self.joins.frame_table())
         self.node_list = NodeList(nodes, self.links, shared)
+        self.probes = Probes(modem, nodes, self.traffic, self.watch, shared)
         self.tables = Tables(modem, shared)
         self.cosem = CosemValues(modem, self.tables)
 

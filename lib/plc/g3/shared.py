@@ -27,6 +27,9 @@ REKEY_DONE = const(9)
 REKEY_MISSED = const(10)  # this node has not got the new key
 REKEY_WANTS_PSK = const(11)
 AUTH_FAILED = const(12)  # wrong PSK, or a replayed or forged message
+PING_DONE = const(13)  # number: round trip in ms
+PING_FAILED = const(14)
+ROUTE_DONE = const(15)  # number: status of the route discovery
 EVENT_NAMES = (
     "join-unknown",
     "join-refused",
@@ -41,6 +44,9 @@ EVENT_NAMES = (
     "rekey-missed",
     "rekey-wants-psk",
     "auth-failed",
+    "ping-done",
+    "ping-failed",
+    "route-done",
 )
 
 

@@ -14,12 +14,14 @@ from base.errors import LocalError
 from base.ticks import earliest, ticks_add, ticks_diff
 from plc.g3 import adp, counts
 from plc.g3 import flight as fl
-from plc.g3.datagram import HEAD_LEN, MULTICAST, Datagram
+from plc.g3.datagram import ECHO, HEAD_LEN, MULTICAST, Datagram
 from plc.g3.flight import Flight
-from plc.medium import BROADCAST, DONE_NO_REPLY, UPLINK_LAST, UPLINK_MORE
+from plc.medium import BROADCAST, DONE_NO_REPLY, DONE_REPLIED, UPLINK_LAST, UPLINK_MORE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from plc.contract import MediumSink, Nodes
     from plc.g3.modem import Modem
     from plc.g3.shared import Shared
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _REQUEST_HEAD = const(6)  # command, handle, discover route, qos, length 2
 _DISCOVER = const(1)
 _HANDLES = const(255)
+_NO_APDU = memoryview(b"")
 
 # By adp.fate: event, counter.
 _EVENTS = (
@@ -41,7 +44,9 @@ _EVENTS = (
 
 
 class Traffic:
-    """All flights of one segment; one request buffer, filled anew for each."""
+    """All flights of one segment; one request buffer, filled anew for each. `on_ping(now, row, is_well)` is set."""
+
+    on_ping: "Callable[[int, int, bool], None]"
 
     def __init__(
         self, modem: "Modem", nodes: "Nodes", sink: "MediumSink", watch: "Watch", window: "Window", shared: "Shared"
@@ -93,8 +98,18 @@ class Traffic:
         flight.row = row
         flight.client_sap, flight.server_sap = saps
         flight.buf, flight.off, flight.length = mv, off, length
+        flight.is_ping = False
         flight.since = now
         return flight
+
+    def ping(self, now: int, row: int) -> bool:
+        """Send an ICMPv6 echo to `row`; `on_ping` tells how it ended. False when it cannot go now."""
+        flight = self.submit(now, row, (0, 0), _NO_APDU, 0, 0)
+        if flight is None:
+            return False
+        flight.is_ping = flight.expects_reply = True
+        self.give(now, flight)
+        return True
 
     def give(self, now: int, flight: "Flight") -> None:
         """Hand the flight's APDU to the modem."""
@@ -103,11 +118,8 @@ class Traffic:
         dst = MULTICAST + self._settings["broadcast_group"]
         if flight.row != BROADCAST:
             dst = self._nodes.addr(flight.row)
-        at = _REQUEST_HEAD + HEAD_LEN
+        length = self._put(flight, dst)
         mv = self._mv
-        mv[at : at + flight.length] = flight.buf[flight.off : flight.off + flight.length]
-        saps = (flight.client_sap, flight.server_sap)
-        length = self.packets.put(mv, _REQUEST_HEAD, dst, saps, flight.length)
         struct.pack_into(">BBBBH", mv, 0, adp.DATA_REQUEST, flight.handle, _DISCOVER, 0, length)
         flight.fire(fl.GIVEN)
         flight.deadline = ticks_add(now, self._settings.timeout_ms("confirm_ms"))
@@ -117,6 +129,14 @@ class Traffic:
             flight.fire(fl.NO_ROOM)
             flight.since = ticks_add(now, -self._settings.timeout_ms("busy_ms"))
             flight.deadline = now
+
+    def _put(self, flight: "Flight", dst: int) -> int:
+        """Write the flight's packet behind the request's head; its octets."""
+        if flight.is_ping:
+            return self.packets.put_echo(self._mv, _REQUEST_HEAD, dst, flight.handle)
+        at = _REQUEST_HEAD + HEAD_LEN
+        self._mv[at : at + flight.length] = flight.buf[flight.off : flight.off + flight.length]
+        return self.packets.put(self._mv, _REQUEST_HEAD, dst, (flight.client_sap, flight.server_sap), flight.length)
 
     def on_confirm(self, now: int, status: int, handle: int) -> None:
         """DATA_CONFIRM."""
@@ -142,7 +162,8 @@ class Traffic:
                 others = self.count(fl.AIR)
                 window_ms = self._window.reply_ms(flight.row, flight.length, others)
                 flight.deadline = ticks_add(now, window_ms)
-            self._sink.on_sent(now, flight.row)
+            if not flight.is_ping:
+                self._sink.on_sent(now, flight.row)
         self._fire(now, flight, event)
 
     # --- up ---
@@ -151,19 +172,27 @@ class Traffic:
         """A packet arrived: check it, tell the sink, end the exchange it answers."""
         packet = self.packets
         wrong = packet.parse(mv, off, n)
-        if wrong:
+        if wrong > 0:
             return self._counters.inc(wrong)
         row = self._nodes.row_of_addr(packet.src)
         if row < 0:
             return self._counters.inc(counts.RX_UNKNOWN_SRC)
-        self._counters.inc(counts.RX_APDU)
         self._watch.heard(now, row, lqi)
+        if wrong == ECHO:
+            return self._echoed(now, row)
+        self._counters.inc(counts.RX_APDU)
         client_sap, server_sap, length = packet.client_sap, packet.server_sap, packet.apdu_len
         verdict = self._sink.on_uplink(now, row, client_sap, server_sap, mv, packet.apdu_off, length)
         flight = self.of(row)
-        if flight is None or flight.state != fl.AIR:
+        if flight is None or flight.state != fl.AIR or flight.is_ping:
             return self._counters.inc(counts.UPLINK_UNASKED)
         return self._answered(now, flight, verdict, length)
+
+    def _echoed(self, now: int, row: int) -> None:
+        flight = self.of(row)
+        if flight is not None and flight.is_ping and flight.handle == self.packets.ident:
+            self._window.learn(now, row, 0, 0, flight.sent_at)
+            self._fire(now, flight, fl.ANSWERED)
 
     def _answered(self, now: int, flight: "Flight", verdict: int, length: int) -> None:
         if verdict == UPLINK_LAST:
@@ -235,4 +264,7 @@ class Traffic:
         if outcome == DONE_NO_REPLY:
             self._counters.inc(counts.NO_REPLY)
             self._watch.missed(now, row)
-        self._sink.on_done(now, row, outcome)
+        if flight.is_ping:
+            self.on_ping(now, row, outcome == DONE_REPLIED)
+        else:
+            self._sink.on_done(now, row, outcome)
