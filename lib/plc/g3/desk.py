@@ -79,7 +79,7 @@ class Desk:
         self.missed = 0
         if command is not None:
             command.owner.on_command(now, command, cmds.CMD_DOWN, _NOTHING, 0, 0)
-        for _ in range(pending):
+        for _ in range(min(pending, len(self._queue))):
             queued: "Command" = self._queue.pop()  # type: ignore[assignment]
             queued.owner.on_command(now, queued, cmds.CMD_DOWN, _NOTHING, 0, 0)
 
