@@ -125,6 +125,7 @@ class FakeMedium:
 
     def __init__(self):
         self.max_apdu = 239
+        self.max_sap = 0xFF
         self.is_up = True
         self.is_open = True
         self.taken = None  # (node, saps, apdu, expects_reply) on the line

@@ -136,6 +136,19 @@ def test_each_reason_to_refuse():
     assert gate.judge("A", sap=0x11) == refusal.OUTSIDE_WINDOW
 
 
+def test_saps_of_two_octets_pass_where_the_medium_has_them_and_are_owned_apart():
+    gate = _Gate()
+    gate.medium.max_sap = 0xFFFF
+    assert gate.judge("A", client=0xFFFF, apdu=_AARQ) == ACCEPTED
+    assert gate.judge("A", client=0) == refusal.CLIENT_SAP
+    assert gate.judge("B", client=0xFFFF) == refusal.PAIR_BUSY
+    for client in (0xFF, 0x1FF, 0xFEFF):
+        assert gate.judge("B", client=client) == ACCEPTED
+        assert gate.judge("B", sap=0x11, client=client) == ACCEPTED
+    assert gate.judge("B", sap=0x7F, client=0xFF) == ACCEPTED  # broadcast: only the pair's own SAP counts
+    assert gate.judge("B", sap=0x7F, client=0xFFFF) == refusal.PAIR_BUSY
+
+
 def test_the_meters_ciase_is_out_of_reach_for_head_ends():
     gate = _Gate()
     assert gate.judge("A", 0, apdu=_e6(title(1))) == refusal.CLIENT_SAP

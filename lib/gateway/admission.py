@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from plc.contract import Medium
 
 ACCEPTED = const(-1)
-_MAX_SAP = const(0xFF)  # an L-SAP is one octet (facts/sfsk.md 2.2)
 
 
 class Admission:
@@ -42,7 +41,7 @@ class Admission:
             return refusal.UNKNOWN_SAP
         if target == TO_BAD:
             return refusal.BAD_PREFIX
-        if not (self._is_usable(client_sap) and self._is_usable(self._router.server_sap)):
+        if not (self._is_usable(medium, client_sap) and self._is_usable(medium, self._router.server_sap)):
             return refusal.CLIENT_SAP
         if len(apdu) > medium.max_apdu:
             return refusal.TOO_LONG
@@ -58,10 +57,10 @@ class Admission:
             return refusal.PAIR_BUSY if self.ownership.is_with_others(now, client_sap, session) else ACCEPTED
         return self._claim(now, session, node, client_sap, apdu[0])
 
-    def _is_usable(self, sap: int) -> bool:
+    def _is_usable(self, medium: "Medium", sap: int) -> bool:
         """NOTE: through the SAPs of CIASE a head-end could register or silence meters, and what a meter
         answers to one of them never comes back."""
-        return 0 < sap <= _MAX_SAP and sap not in self._own_saps
+        return 0 < sap <= medium.max_sap and sap not in self._own_saps
 
     def _claim(self, now: int, session: object, node: int, client_sap: int, tag: int) -> int:
         """The (node, client SAP) pair: refuse it to all but its owner."""

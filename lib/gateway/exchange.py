@@ -125,7 +125,7 @@ class Exchanges:
         self._per_node = per_node
         self._arrivals = 0
         self._cursor = -1
-        self._pairs = array("i", [-1] * _ANSWERS_KEPT)  # node << 8 | client SAP of the last answers
+        self._pairs = array("i", [-1] * _ANSWERS_KEPT)  # node << 16 | client SAP of the last answers
         self._crcs = array("I", [0] * _ANSWERS_KEPT)
         self._answered = 0
         self.open_cnt = 0
@@ -197,7 +197,7 @@ class Exchanges:
         in the slots: when all are in use, a slot forgets within seconds.
         """
         crc = crc32(apdu)
-        pair = exchange.node << 8 | exchange.client_sap
+        pair = exchange.node << 16 | exchange.client_sap
         if exchange.answer_crc == crc or (answer.never_repeats(apdu[0]) and self._was_answer(pair, crc)):
             return True
         exchange.answer_crc = crc

@@ -26,25 +26,25 @@ class Ownership:
 
     def owner(self, now: int, node: int, client_sap: int) -> "object | None":
         """The session that holds the pair, None when nobody does (any more)."""
-        slot = self._index.get(node << 8 | client_sap, -1)
+        slot = self._index.get(node << 16 | client_sap, -1)
         if slot < 0:
             return _NOBODY
         if ticks_diff(self._until[slot], now) <= 0:
-            self._drop(node << 8 | client_sap)
+            self._drop(node << 16 | client_sap)
             return _NOBODY
         return self._session[slot]
 
     def is_with_others(self, now: int, client_sap: int, session: object) -> bool:
         """Another session than this one holds a pair with this client SAP, whatever the node."""
         for key, slot in self._index.items():
-            if key & 0xFF == client_sap and self._session[slot] is not session:
+            if key & 0xFFFF == client_sap and self._session[slot] is not session:
                 if ticks_diff(self._until[slot], now) > 0:
                     return True
         return False
 
     def take(self, now: int, node: int, client_sap: int, session: object) -> bool:
         """Give the pair to `session` (or keep it there); False when the table is full."""
-        key = node << 8 | client_sap
+        key = node << 16 | client_sap
         slot = self._index.get(key, -1)
         if slot < 0:
             self._purge(now)
@@ -58,7 +58,7 @@ class Ownership:
 
     def refresh(self, now: int, node: int, client_sap: int) -> None:
         """The pair was used; its time-out starts again."""
-        slot = self._index.get(node << 8 | client_sap, -1)
+        slot = self._index.get(node << 16 | client_sap, -1)
         if slot >= 0:
             self._until[slot] = ticks_add(now, self._timeout_ms)
 
@@ -67,9 +67,9 @@ class Ownership:
 
         NOTE: B's RLRQ on the air, A's AARQ takes the pair nobody had, B's RLRE: A keeps it.
         """
-        slot = self._index.get(node << 8 | client_sap, -1)
+        slot = self._index.get(node << 16 | client_sap, -1)
         if slot >= 0 and self._session[slot] is session:
-            self._drop(node << 8 | client_sap)
+            self._drop(node << 16 | client_sap)
 
     def release_session(self, session: object) -> None:
         """The session ended: all its pairs are free."""

@@ -11,6 +11,7 @@ class Medium(Protocol):
     headroom: int  # octets needed in front of an APDU
     tailroom: int  # octets needed behind it
     max_apdu: int  # largest APDU the medium carries in one piece
+    max_sap: int  # largest client or server SAP it carries: 0xFF on S-FSK, 0xFFFF on G3
     counters: Counters
     @property
     def is_up(self) -> bool:

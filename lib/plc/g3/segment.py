@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from plc.g3.outside import Outside
     from plc.g3.settings import Settings
 
-_MAX_SAP = 0xFFFF
 _ALL_ROOM = 7
 
 
@@ -42,6 +41,7 @@ class Segment:
 
     headroom = 0  # the frame is built in the driver's own buffer: escaping needs that anyway
     tailroom = 0
+    max_sap = 0xFFFF  # a wPort has two octets
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Segment:
     ) -> bool:
         """plc.contract.Medium.submit."""
         client_sap, server_sap = saps
-        if not 0 < length <= self.max_apdu or not (0 <= client_sap <= _MAX_SAP and 0 <= server_sap <= _MAX_SAP):
+        if not 0 < length <= self.max_apdu or not (0 <= client_sap <= self.max_sap and 0 <= server_sap <= self.max_sap):
             raise LocalError("submit: %d octets, SAPs %x %x" % (length, client_sap, server_sap))
         flight = self.traffic.submit(now, node, saps, buf, off, length)
         if flight is None:

@@ -49,6 +49,7 @@ class Segment:
 
     headroom = llc.HEADROOM
     tailroom = llc.TAILROOM
+    max_sap = 0xFF  # an L-SAP is one octet (facts/sfsk.md 2.2)
 
     def __init__(
         self,
