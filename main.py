@@ -17,6 +17,7 @@ if "lib" not in sys.path:
 import base.framing  # noqa: F401, I001
 
 from app import config as configuration
+from app import media
 from app.console import Console
 from app.forwarder import Forwarder
 from app.own_device import Parts, own_device
@@ -24,7 +25,7 @@ from app.pumps import ModemReader, Timer
 from app.push import PushRoute
 from app.replies import HEADROOM
 from app.sessions import Listener
-from app.startup import log_configuration, log_start, push_targets, router_extras, rules_from, segment_settings
+from app.startup import log_configuration, log_start, push_targets, router_extras, rules_from
 from app.supervisor import Supervisor
 from app.upkeep import Upkeep
 from base.log import LEVELS, Log
@@ -36,7 +37,6 @@ from gateway.router import Router
 from hal import clock
 from hal.leaf import leaf
 from hal.net import no_delay
-from plc.sfsk.segment import Segment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,15 +52,26 @@ log = Log(config.number("log_records"), LEVELS.index(config.text("log_level")))
 journal = Journal(store)
 table = Table(
     config.number("gateway.nodes"),
-    config.number("sfsk.title_len"),
+    configuration.title_len(config),
     journal,
-    config.number("sfsk.initial_credit"),
+    media.first_credit(config),
     config.number("gateway.quarantine_s"),
 )
 router = Router(table, router_extras(config), bool(config["gateway.prefix"]), config.number("gateway.network_id"))
 forwarder = Forwarder(table, slab, router, rules_from(config))
-port = leaf.modem_port(config.section("board"), config.number("sfsk.uart_baud"))
-segment = Segment(segment_settings(config, leaf.serial_number()), port, table, forwarder, log)
+port = leaf.modem_port(config.section("board"), media.uart_baud(config))
+
+around = media.Around()
+around.config = config
+around.store = store
+around.serial = leaf.serial_number()
+around.random_octets = leaf.random_octets
+around.port = port
+around.table = table
+around.sink = forwarder
+around.log = log
+side = media.build(around)
+segment = side.segment
 push = PushRoute(slab, push_targets(config), config.number("push.queue"), log)
 listener = Listener(forwarder, slab, config, clock, log)
 
@@ -69,7 +80,7 @@ parts.config = config
 parts.clock = clock
 parts.log = log
 parts.table = table
-parts.sfsk = segment.cosem
+parts.medium_objects = side.objects
 parts.own = new_counters()
 parts.counters = (forwarder.counters, listener.counters, segment.counters, push.counters, parts.own)
 parts.serial = leaf.serial_number()
@@ -84,7 +95,7 @@ forwarder.push = push if config["push.targets"] else None
 console = Console(table, "%s:%d" % (config.text("wan.address"), config.number("wan.port")))
 log.listener = console
 upkeep = Upkeep(table, journal, log, clock)
-upkeep.timed = (listener, forwarder.device)
+upkeep.timed = (listener, forwarder.device) + side.timed
 upkeep.medium = segment
 
 

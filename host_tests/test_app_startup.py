@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from app import startup
+from app import medium_sfsk, startup
 from app.config import Config, defaults
 from base import events
 from base.log import Log
@@ -44,12 +44,12 @@ def test_rules_come_in_milliseconds():
 
 @pytest.mark.parametrize("length, title", [(8, b"GWY89ABC"), (6, b"GWYABC")])
 def test_an_empty_initiator_title_is_made_of_the_serial_number(length, title):
-    settings = startup.segment_settings(config(sfsk__title_len=length), b"0123456789ABC")
+    settings = medium_sfsk.segment_settings(config(sfsk__title_len=length), b"0123456789ABC")
     assert settings.initiator_title() == title
 
 
 def test_a_short_serial_number_is_filled_up():
-    assert startup.segment_settings(config(), b"\x01").initiator_title() == b"GWY\x00\x00\x00\x00\x01"
+    assert medium_sfsk.segment_settings(config(), b"\x01").initiator_title() == b"GWY\x00\x00\x00\x00\x01"
 
 
 def test_targets_and_extra_saps_are_taken_apart():

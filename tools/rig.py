@@ -13,12 +13,14 @@ only asyncio, sockets and the serial port are missing. For tests and benchmarks:
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from host_tests import shim
+from tools.sim.g3.segment import G3Segment
 from tools.sim.kernel import Timer
 from tools.sim.options import SegmentOptions
 from tools.sim.segment import Segment as SimSegment
@@ -27,11 +29,12 @@ from tools.sim.server import DlmsServer, EchoServer
 shim.install()
 
 from app import config as configuration  # noqa: E402 - after install: loads lib/ under the shim
+from app import media  # noqa: E402
 from app.forwarder import Forwarder  # noqa: E402
 from app.own_device import Parts, own_device  # noqa: E402
 from app.replies import HEADROOM  # noqa: E402
 from app.sessions import Listener  # noqa: E402
-from app.startup import router_extras, rules_from, segment_settings  # noqa: E402
+from app.startup import router_extras, rules_from  # noqa: E402
 from app.upkeep import Upkeep  # noqa: E402
 from base.log import Log  # noqa: E402
 from base.slab import Slab  # noqa: E402
@@ -40,7 +43,6 @@ from gateway.journal import Journal  # noqa: E402
 from gateway.registration import Table  # noqa: E402
 from gateway.router import Router  # noqa: E402
 from hal.store import FileStore  # noqa: E402
-from plc.sfsk.segment import Segment  # noqa: E402
 
 _TICKS_MASK = (1 << 30) - 1
 SERIAL = b"RIG000000001"
@@ -147,18 +149,18 @@ class Rig:
         make_server: Callable[[bytes], DlmsServer] = lambda title: EchoServer(),
         config: dict[str, object] | None = None,
         fs: Any = None,
-        sim: SimSegment | None = None,
+        sim: SimSegment | G3Segment | None = None,
     ) -> None:
         if fs is not None:
             shim.device.fs = fs
         else:
             shim.device.power_on()
-        self.sim = sim or SimSegment(options, make_server)
+        self.sim: Any = sim or SimSegment(options, make_server)
         self.kernel = self.sim.kernel
         self._timer: Timer | None = None
         self._upkeep_timer: Timer | None = None
         self._hes_cnt = 0
-        self._feed = memoryview(bytearray(512))
+        self._feed = memoryview(bytearray(4096))
         self.events: list[tuple[int, int, int]] = []  # (virtual s, node, event)
         self._build(config or {})
         self.sim.chip.on_output = self._on_uart
@@ -173,30 +175,38 @@ class Rig:
         config, clock = self.config, VirtualClock(self)
         self.log = Log(config.number("log_records"))
         self.slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROOM, 16)
-        self.journal = Journal(FileStore("/state"))
+        self.store = FileStore("/state")
+        self.journal = Journal(self.store)
         self.table = Table(
             config.number("gateway.nodes"),
-            config.number("sfsk.title_len"),
+            configuration.title_len(config),
             self.journal,
-            config.number("sfsk.initial_credit"),
+            media.first_credit(config),
             config.number("gateway.quarantine_s"),
         )
         network_id = config.number("gateway.network_id")
         router = Router(self.table, router_extras(config), bool(config["gateway.prefix"]), network_id)
         self.forwarder = Forwarder(self.table, self.slab, router, rules_from(config))
-        settings = segment_settings(config, SERIAL)
-        self.segment = Segment(settings, Wire(self.sim.chip), self.table, self.forwarder, self.log)
+        side = media.build(self._around())
+        self.segment: Any = side.segment
         self.forwarder.medium = self.segment
         self.forwarder.on_event = lambda node, event: self.events.append((self.kernel.now_us // 1_000_000, node, event))
         self.listener = Listener(self.forwarder, self.slab, config, clock, self.log)
-        self.forwarder.device = self.device = own_device(self._parts(clock))
+        self.forwarder.device = self.device = own_device(self._parts(clock, side.objects))
         self.upkeep = Upkeep(self.table, self.journal, self.log, clock)
-        self.upkeep.timed, self.upkeep.medium = (self.device,), self.segment
+        self.upkeep.timed, self.upkeep.medium = (self.device, *side.timed), self.segment
 
-    def _parts(self, clock: VirtualClock) -> Parts:
+    def _around(self) -> media.Around:
+        around = media.Around()
+        around.config, around.store, around.serial = self.config, self.store, SERIAL
+        around.random_octets = random.Random(self.sim.options.line.seed).randbytes
+        around.port, around.table, around.sink, around.log = Wire(self.sim.chip), self.table, self.forwarder, self.log
+        return around
+
+    def _parts(self, clock: VirtualClock, medium_objects: list[Any]) -> Parts:
         parts = Parts()
         parts.config, parts.clock, parts.log, parts.table = self.config, clock, self.log, self.table
-        parts.sfsk = self.segment.cosem
+        parts.medium_objects = medium_objects
         parts.own = new_counters()
         parts.counters = (self.forwarder.counters, self.listener.counters, self.segment.counters, parts.own)
         parts.serial, parts.version, parts.interpreter = SERIAL, b"rig", b"rig"

@@ -26,6 +26,8 @@ import traceback
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
 from host_tests.shim import aio, clock, files, hardware, sockets, streams
 from host_tests.shim.board import device
 
@@ -80,6 +82,34 @@ class _Hash:
         if self._hash is None:
             raise ValueError("hash is final")
         return self._hash
+
+
+class _Aes:
+    """aes(key, mode[, IV]): 1 = ECB, 2 = CBC; one object encrypts or decrypts, not both, as on the device."""
+
+    def __init__(self, key: Any, mode: int, iv: Any = None) -> None:
+        if mode not in (1, 2):
+            raise ValueError("mode")
+        self._cipher = Cipher(algorithms.AES(bytes(key)), modes.ECB() if mode == 1 else modes.CBC(bytes(iv)))
+        self._use: Any = None
+
+    def encrypt(self, octets: Any) -> bytes:
+        """Whole blocks."""
+        return self._run(octets, "encryptor")
+
+    def decrypt(self, octets: Any) -> bytes:
+        """Whole blocks."""
+        return self._run(octets, "decryptor")
+
+    def _run(self, octets: Any, kind: str) -> bytes:
+        if len(octets) % 16:
+            raise ValueError("blksize % 16")
+        if self._use is None:
+            self._use = (kind, getattr(self._cipher, kind)())
+        if self._use[0] != kind:
+            raise ValueError("can't encrypt & decrypt")
+        changed: bytes = self._use[1].update(bytes(octets))
+        return changed
 
 
 class _Deque(collections.deque[Any]):
@@ -159,6 +189,7 @@ def _small_modules() -> dict[str, dict[str, Any]]:
         "hashlib": {"sha256": lambda first=b"": _Hash("sha256", first), "sha1": lambda first=b"": _Hash("sha1", first)},
         "array": {"array": array.array},
         "collections": {**_pick(collections, "OrderedDict namedtuple"), "deque": _Deque},
+        "cryptolib": {"aes": _Aes},
         "errno": _pick(errno, errors),
         "heapq": _pick(heapq, "heappush heappop heapify"),
         "math": _pick(math, "ceil cos e exp fabs floor fmod isfinite isinf isnan log log2 pi pow sin sqrt tan trunc"),

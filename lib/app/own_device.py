@@ -18,7 +18,6 @@ from dlms.cosem import basic
 from dlms.cosem.clock import clock_object
 from dlms.cosem.event_log import EventLog
 from dlms.cosem.object import obis
-from dlms.cosem.sfsk import sfsk_objects
 from dlms.cosem.values import Array, Encoded, number
 from dlms.server import LogicalDevice
 from gateway.router import OWN_SAP
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from base.log import Log
     from dlms.axdr import Writer
     from dlms.cosem.object import CosemObject
-    from dlms.cosem.sfsk import SfskSource
     from gateway.registration import Table
 
 _CLOCK_IS_SET = const(1700000000)
@@ -181,7 +179,7 @@ def own_objects(parts: "Parts") -> "list[CosemObject]":
     ]
     for e_group, counter_set in enumerate(parts.counters):
         objects.append(basic.counters(e_group, counter_set))
-    return objects + log.objects() + sfsk_objects(parts.sfsk)
+    return objects + log.objects() + parts.medium_objects
 
 
 class Parts:
@@ -195,7 +193,7 @@ class Parts:
     clock: "object"
     log: "Log"
     table: "Table"
-    sfsk: "SfskSource"
+    medium_objects: "list[CosemObject]"
     counters: "tuple[Counters, ...]"
     own: "Counters"
     serial: bytes

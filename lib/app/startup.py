@@ -4,10 +4,10 @@
 import sys
 from binascii import unhexlify
 
+from app.media import own_saps
 from base import events
 from base.log import NOTICE, WARNING
 from gateway.rules import Rules
-from plc.sfsk.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from app.console import Console
     from base.log import Log
     from gateway.registration import Table
-
-_TITLE_LETTERS = b"GWY"
 
 
 def rules_from(config: "Config") -> Rules:
@@ -28,7 +26,7 @@ def rules_from(config: "Config") -> Rules:
     rules.guard_ms = config.number("gateway.guard_ms")
     rules.associations_cnt = config.number("gateway.associations")
     rules.association_ms = 1000 * config.number("gateway.association_s")
-    rules.own_saps = (0, config.number("sfsk.sap_ciase"), config.number("sfsk.sap_report"))
+    rules.own_saps = own_saps(config)
     rules.refuse_by_exception = config.text("gateway.refuse") == "exception"
     return rules
 
@@ -43,16 +41,6 @@ def push_targets(config: "Config") -> "list[tuple[str, int]]":
     """(host, port) of each target."""
     pairs = [target.rsplit(":", 1) for target in config["push.targets"]]  # type: ignore[attr-defined]
     return [(host, int(port)) for host, port in pairs]
-
-
-def segment_settings(config: "Config", serial: bytes) -> Settings:
-    """Section `sfsk`; an empty initiator title becomes GWY + the last octets of the serial number."""
-    section = config.section("sfsk")
-    if not section["initiator_title"]:
-        length = config.number("sfsk.title_len") - len(_TITLE_LETTERS)
-        title = _TITLE_LETTERS + (bytes(length) + serial)[-length:]
-        section["initiator_title"] = "".join(["%02X" % octet for octet in title])
-    return Settings(section)
 
 
 def log_start(log: "Log", table: "Table", console: "Console") -> None:

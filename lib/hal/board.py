@@ -6,6 +6,7 @@ the shim, where a serial port stands in for the UART: RTS = T_REQ, DTR = RESET, 
 """
 
 import asyncio
+import os
 
 import machine
 import network
@@ -76,6 +77,11 @@ def store() -> FileStore:
 def serial_number() -> bytes:
     """The MCU's unique id, 12 octets on STM32."""
     return machine.unique_id()
+
+
+def random_octets(n: int) -> bytes:
+    """From the hardware's random source."""
+    return os.urandom(n)
 
 
 def reset_cause() -> int:

@@ -27,7 +27,7 @@ _CONTROL = (_IAC, _SB, 44, 5, 0, _IAC, _SE)
 _RTS_ON, _RTS_OFF = const(11), const(12)
 _DTR_ON, _DTR_OFF = const(8), const(9)
 _BREAK_ON, _BREAK_OFF = const(5), const(6)
-_MAX_WRITE = const(600)  # a local frame of 252 octets, every one doubled, and some
+_MAX_WRITE = const(600)  # octets handed to the kernel at once; a longer frame goes in parts
 
 
 class TcpModemPort:
@@ -60,6 +60,9 @@ class TcpModemPort:
         """Send octets at once; what the kernel does not take is lost, as on a wire."""
         n = 0
         for octet in mv:
+            if n >= _MAX_WRITE - 1:
+                self._send(memoryview(self._out)[:n])
+                n = 0
             self._out[n] = octet
             n += 1
             if octet == _IAC:
@@ -127,6 +130,11 @@ def store() -> FileStore:
 def serial_number() -> bytes:
     """A fixed number in the place of the MCU's unique id (12 octets)."""
     return b"SIMGATEWAY01"
+
+
+def random_octets(n: int) -> bytes:
+    """From the operating system's random source."""
+    return os.urandom(n)
 
 
 def reset_cause() -> int:

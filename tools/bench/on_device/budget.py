@@ -19,13 +19,15 @@ from scripted_chip import ScriptedChip
 from app import config as configuration
 from app.console import Console
 from app.forwarder import Forwarder
+from app.medium_sfsk import segment_settings
 from app.own_device import Parts, own_device
 from app.push import PushRoute
 from app.replies import HEADROOM
 from app.sessions import Listener, Session
-from app.startup import rules_from, segment_settings
+from app.startup import rules_from
 from base.log import Log
 from base.slab import Slab
+from dlms.cosem.sfsk import sfsk_objects
 from dlms.stats import new_counters
 from gateway.registration import Table
 from gateway.router import Router
@@ -63,7 +65,7 @@ push = PushRoute(slab, [("127.0.0.1", 1)], config.number("push.queue"), log)
 listener = Listener(forwarder, slab, config, clock, log)
 parts = Parts()
 parts.config, parts.clock, parts.log, parts.table = config, clock, log, table
-parts.sfsk, parts.serial, parts.version, parts.interpreter = segment.cosem, b"1", b"1", b"1"
+parts.medium_objects, parts.serial, parts.version, parts.interpreter = sfsk_objects(segment.cosem), b"1", b"1", b"1"
 parts.own = new_counters()
 parts.counters = (forwarder.counters, listener.counters, segment.counters, push.counters, parts.own)
 forwarder.medium, forwarder.device, forwarder.push = segment, own_device(parts), push

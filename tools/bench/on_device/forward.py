@@ -17,8 +17,9 @@ from scripted_chip import ScriptedChip
 
 from app import config as configuration
 from app.forwarder import Forwarder
+from app.medium_sfsk import segment_settings
 from app.replies import HEADROOM
-from app.startup import rules_from, segment_settings
+from app.startup import rules_from
 from base.log import Log
 from base.slab import Slab
 from gateway.registration import Table

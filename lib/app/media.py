@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""The medium the configuration names: its segment, its objects on SAP 1, what it wants done each second.
+
+Law: only the chosen medium's code is imported; that of the other would fill a board's RAM.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.config import Config
+    from base.log import Log
+    from dlms.cosem.object import CosemObject
+    from gateway.registration import Table
+    from hal.store import FileStore
+    from plc.contract import Medium, MediumSink, ModemPort
+
+
+class Around:
+    """What a segment is made of and what it stands on; plain attributes, filled in by main.py.
+
+    `serial`: of this machine; `random_octets(n)`: its real random source; `port` may be any
+    plc.contract.ModemPort.
+    """
+
+    config: "Config"
+    store: "FileStore"
+    serial: bytes
+    random_octets: "Callable[[int], bytes]"
+    port: "ModemPort"
+    table: "Table"
+    sink: "MediumSink"
+    log: "Log"
+
+
+class Side:
+    """The PLC side. `objects`: for SAP 1; `timed`: engines whose `on_deadline(now)` is due each second."""
+
+    def __init__(self, segment: "Medium", objects: "list[CosemObject]", timed: "tuple[object, ...]" = ()) -> None:
+        self.segment = segment
+        self.objects = objects
+        self.timed = timed
+
+
+def build(around: Around) -> Side:
+    """The side of setting `medium`; `around` is not kept."""
+    if around.config.text("medium") == "g3":
+        from app import medium_g3
+
+        return medium_g3.build(around)
+    from app import medium_sfsk
+
+    return medium_sfsk.build(around)
+
+
+def uart_baud(config: "Config") -> int:
+    """Of the modem's UART."""
+    return config.number(config.text("medium") + ".uart_baud")
+
+
+def first_credit(config: "Config") -> int:
+    """Credit a new node starts with; only S-FSK knows credits."""
+    return config.number("sfsk.initial_credit") if config.text("medium") == "sfsk" else 0
+
+
+def own_saps(config: "Config") -> "tuple[int, ...]":
+    """SAPs of the medium itself at both ends: nobody may use them from the WAN."""
+    if config.text("medium") == "sfsk":
+        return (0, config.number("sfsk.sap_ciase"), config.number("sfsk.sap_report"))
+    return (0,)

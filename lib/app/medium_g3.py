@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Makes the G3 segment from the configuration; imported by app.media when it is the medium.
+
+Where its keys come from: the group key from the machine's random source, kept in g3net.bin;
+PSKs from a head-end into RAM, or from psk.json, as the operator chose (docs/g3.md says what
+each costs).
+"""
+
+import json
+from binascii import unhexlify
+
+from app.media import Side
+from base.errors import LocalError
+from plc.g3.access import Access
+from plc.g3.outside import Outside
+from plc.g3.psks import LocalPsks, PskCache
+from plc.g3.segment import Segment
+from plc.g3.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from app.config import Config
+    from app.media import Around
+    from hal.store import FileStore
+    from plc.g3.contract import PskProvider
+
+RECORD_FILE = "g3net.bin"
+PSK_FILE = "psk.json"
+_PSK_FILE_MAX = 65536  # some 1,100 nodes
+_RECORD_MAX = 128
+_UNREADABLE = b"?"  # no whole record: the segment counts it and begins anew
+_OWN = ("psk", "psk_cache", "psk_ttl_s", "access_rows")  # rows of the section that the segment does not take
+
+
+class RecordFile:
+    """plc.g3.contract.RecordStore on one file, replaced as a whole."""
+
+    def __init__(self, store: "FileStore") -> None:
+        self._store = store
+
+    def load(self) -> "bytes | None":
+        """The record, None when there is none yet."""
+        octets = bytearray(_RECORD_MAX)
+        try:
+            n = self._store.load(RECORD_FILE, memoryview(octets), 0)
+        except OSError:
+            return _UNREADABLE
+        return bytes(octets[:n]) if n else None
+
+    def save(self, octets: "bytes | bytearray | memoryview") -> bool:
+        """False when it is not on flash; then the old one is."""
+        try:
+            self._store.begin(RECORD_FILE)
+            self._store.write(octets)
+            self._store.commit()
+        except OSError:
+            return False
+        return True
+
+
+class Ageing:
+    """What the PSKs in RAM want done each second."""
+
+    def __init__(self, cache: PskCache) -> None:
+        self._cache = cache
+
+    def on_deadline(self, now: int) -> None:
+        """Wipe what has expired."""
+        self._cache.at(now)
+
+
+def build(around: "Around") -> Side:
+    """Segment and its objects."""
+    config = around.config
+    cache = None if config.text("g3.psk") == "file" else _cache(config)
+    psks: "PskProvider" = local_psks(around.store, config.errors) if cache is None else cache
+    outside = Outside(RecordFile(around.store), around.random_octets, psks)
+    outside.access = Access(config.number("g3.access_rows"))
+    settings = segment_settings(config)
+    if settings.is_dialect_l:
+        from hal.aes import encrypt_block
+
+        outside.encrypt_block = encrypt_block
+    segment = Segment(settings, around.port, around.table, around.sink, outside, around.log)
+    return Side(segment, [], () if cache is None else (Ageing(cache),))
+
+
+def segment_settings(config: "Config") -> Settings:
+    """Section `g3` without the application's own rows."""
+    section = config.section("g3")
+    for key in _OWN:
+        section.pop(key)
+    return Settings(section)
+
+
+def _cache(config: "Config") -> PskCache:
+    return PskCache(config.number("g3.psk_cache"), config.number("g3.psk_ttl_s"))
+
+
+def local_psks(store: "FileStore", errors: "list[str]") -> LocalPsks:
+    """psk.json: {"EUI-64": "PSK"} in hex digits, the key "" is for all others. What is wrong is added to `errors`.
+
+    A file that is not right is not used at all: no node can join, those in the network stay.
+    """
+    try:
+        text = store.read_text(PSK_FILE, _PSK_FILE_MAX)
+        if text is None:
+            raise ValueError("there is none")
+        table = json.loads(text)
+        return LocalPsks({unhexlify(eui64): unhexlify(table[eui64]) for eui64 in table})
+    except (ValueError, TypeError, OSError, LocalError, MemoryError) as error:
+        errors.append("%s: not usable (%s)" % (PSK_FILE, error))
+        return LocalPsks({})

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+"""Makes the S-FSK segment from the configuration; imported by app.media when it is the medium."""
+
+from app.media import Side
+from dlms.cosem.sfsk import sfsk_objects
+from plc.sfsk.segment import Segment
+from plc.sfsk.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from app.config import Config
+    from app.media import Around
+
+_TITLE_LETTERS = b"GWY"
+
+
+def build(around: "Around") -> Side:
+    """Segment and its objects."""
+    settings = segment_settings(around.config, around.serial)
+    segment = Segment(settings, around.port, around.table, around.sink, around.log)
+    return Side(segment, sfsk_objects(segment.cosem))
+
+
+def segment_settings(config: "Config", serial: bytes) -> Settings:
+    """Section `sfsk`; an empty initiator title becomes GWY + the last octets of the serial number."""
+    section = config.section("sfsk")
+    if not section["initiator_title"]:
+        length = config.number("sfsk.title_len") - len(_TITLE_LETTERS)
+        title = _TITLE_LETTERS + (bytes(length) + serial)[-length:]
+        section["initiator_title"] = "".join(["%02X" % octet for octet in title])
+    return Settings(section)
