@@ -27,7 +27,8 @@ def message(source, euis):
         body = bytes((source.choice((0, 0xA5, 0xA7, 0xB3, 0xB4, 0xE9)), source.randrange(6))) + source.randbytes(30)
     else:
         eui64 = source.choice(euis)
-        body = source.choice((b"", b"\x00\x01", b"\xff\xff\x00\x0a\x10\x00")) + eui64 + source.randbytes(2) + b"\x3c\x00"
+        head = source.choice((b"", b"\x00\x01", b"\xff\xff\x00\x0a\x10\x00"))
+        body = head + eui64 + source.randbytes(2) + b"\x3c\x00"
     return frame(bytes((command,)) + body)
 
 

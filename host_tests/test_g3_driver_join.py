@@ -7,6 +7,7 @@ import pytest
 
 from host_tests.g3_rig import Rig
 from plc.g3 import shared
+from plc.g3.psks import PskCache
 from plc.medium import DONE_REPLIED
 from tools.sim.g3.options import G3LineOptions, G3ModemOptions, G3Options
 
@@ -179,3 +180,22 @@ def test_a_conflict_moved_away_from_brings_everybody_back():
     assert rig.segment.modem.pan_id == 0x781E
     rig.run_until(lambda: all(node.is_member and node.pan_id == 0x781E for node in rig.sim.nodes.values()), 4000)
     assert read_all(rig) == 3
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_psks_given_on_demand_let_everybody_in_and_are_not_on_flash(dialect):
+    cache = PskCache(8, 3600)
+    rig = make(dialect, 5, psks=cache)
+    known = {bytes.fromhex(eui64): bytes.fromhex(psk) for eui64, psk in rig.sim.psks().items()}
+    told = []
+
+    def on_event(now, kind, eui64, number):
+        if kind == shared.JOIN_UNKNOWN:  # the head-end hears of it and answers two seconds later
+            told.append(bytes(eui64))
+            rig.kernel.call_later(2_000_000, lambda eui64=bytes(eui64): cache.provide(rig.now, eui64, known[eui64]))
+
+    rig.segment._shared._on_event = on_event
+    rig.start()
+    rig.run_until(rig.is_all_up, 3600)
+    assert set(told) == set(known) and read_all(rig) == 5
+    assert not any(psk in rig.store.octets for psk in known.values())

@@ -123,7 +123,6 @@ def test_the_other_frames_of_the_sheet():
     assert lbp.frame(lbp.DECLINE, 0, EUI, eap_psk.failure(0)) == octets("B000001122334455667710000004")
     assert lbp.frame(lbp.KICK_TO_LBD, 0, EUI) == octets("C0000011223344556677")
     assert lbp.frame(lbp.ACCEPTED, 0, EUI, lbp.activation(1)) == octets("900000112233445566772B0101")
-    assert lbp.removal(0) == octets("2F0100")
     frame = lbp.Frame()
     frame.parse(memoryview(octets("1C000011223344556677")))
     assert (frame.code, frame.hybrid, bytes(frame.eui64)) == (lbp.JOINING, 0x0C, EUI)

@@ -8,12 +8,7 @@ may have gone on the air; only what certainly did not may be handed in again.
 
 from micropython import const
 
-PROTOCOL_MAC = const(0x24)
 PROTOCOL_ADP = const(0x25)
-PROTOCOL_COORD = const(0x26)
-
-DIALECT_H = const(0)  # bootstrapping server in the modem
-DIALECT_L = const(1)  # raw LBP, bootstrapping server here
 
 # Host to modem.
 INITIALIZE = const(10)
@@ -79,20 +74,12 @@ CONFIRM_OF = {
 # Status of the serial interface itself (STATUS message).
 STATUS_OK = const(0)
 STATUS_NOT_ALLOWED = const(1)  # the stack is not initialised
-STATUS_UNKNOWN_COMMAND = const(2)
-STATUS_INVALID_PARAMETER = const(3)
 
 # ADP and MAC statuses.
 SUCCESS = const(0x00)
 ALTERNATE_PANID = const(0x80)
-ROUTE_ERROR = const(0xA5)
-INVALID_INDEX = const(0xA7)
 NO_BEACON = const(0xA9)
-UNSUPPORTED_ATTRIBUTE = const(0xB1)
-INCOMPLETE_PATH = const(0xB2)
 BUSY = const(0xB3)
-NO_BUFFERS = const(0xB4)
-NO_ACK = const(0xE9)
 
 # What a DATA_CONFIRM says about the APDU.
 SENT = const(0)  # left the coordinator

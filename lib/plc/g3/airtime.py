@@ -10,7 +10,6 @@ from micropython import const
 ROBO = const(0)
 BPSK = const(1)
 QPSK = const(2)
-PSK8 = const(3)
 
 _OVERHEAD = const(22)  # mesh + IPHC + UDP 14, wrapper 8
 _MAC_FIRST = const(26)  # segment control, MAC header, security header, MIC, FCS
@@ -23,8 +22,8 @@ _BAND_FCC = const(2)
 _CENELEC_US = (6080, 9040, 695, 15100, 5560, 21500)
 _FCC_US = (2024, 2784, 232, 4800, 2320, 7650)
 # modulation -> (RS parity octets, bits per carrier and symbol x 8 after rate 1/2 and repetition, most PSDU octets)
-_CENELEC_MODES = ((8, 1, 133), (16, 4, 235), (16, 8, 235), (16, 12, 226))
-_FCC_MODES = ((8, 1, 247), (16, 4, 239), (16, 8, 239), (16, 12, 235))
+_CENELEC_MODES = ((8, 1, 133), (16, 4, 235), (16, 8, 235))
+_FCC_MODES = ((8, 1, 247), (16, 4, 239), (16, 8, 239))
 _CENELEC_CARRIERS = const(36)
 _FCC_CARRIERS = const(72)
 

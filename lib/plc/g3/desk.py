@@ -46,11 +46,6 @@ class Desk:
                 return True
         return False
 
-    @property
-    def is_idle(self) -> bool:
-        """Nothing awaits its confirm."""
-        return self.awaiting is None
-
     def confirm(self, now: int, code: int, mv: memoryview, off: int, n: int) -> bool:
         """A confirm came, mv[off] is its status; False when nobody here waits for it."""
         command = self.awaiting

@@ -27,7 +27,6 @@ _PARAMETER = const(0x01)
 _SHORT_ADDRESS = const(0x1D)
 _GMK = const(0x27)
 _GMK_ACTIVATION = const(0x2B)
-_GMK_REMOVAL = const(0x2F)
 _RESULT = const(0x31)
 _KEY_LEN = const(16)
 
@@ -76,11 +75,6 @@ def key_parameters(index: int, gmk: "bytes | memoryview") -> bytes:
 def activation(index: int) -> bytes:
     """Use the group key `index`."""
     return bytes([_GMK_ACTIVATION, 1, index])
-
-
-def removal(index: int) -> bytes:
-    """Forget the group key `index`."""
-    return bytes([_GMK_REMOVAL, 1, index])
 
 
 def is_result_ok(parameters: "bytes | memoryview") -> bool:

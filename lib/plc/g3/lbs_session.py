@@ -72,9 +72,6 @@ class Sessions:
         self._mv = memoryview(bytearray(_HEAD_LEN + _EUI_LEN + _MAX_NSDU))
         self._handle = 0
 
-    def __iter__(self) -> "object":
-        return iter(self._pool)
-
     def of(self, eui64: memoryview) -> "Session | None":
         """The session of a node."""
         for session in self._pool:

@@ -115,8 +115,10 @@ class Traffic:
         """Hand the flight's APDU to the modem."""
         self._handle = self._handle % _HANDLES + 1
         flight.handle = self._handle
-        dst = MULTICAST + self._settings["broadcast_group"]
-        if flight.row != BROADCAST:
+        if flight.row == BROADCAST:
+            self._counters.inc(counts.TX_BROADCAST)
+            dst = MULTICAST + self._settings["broadcast_group"]
+        else:
             dst = self._nodes.addr(flight.row)
         length = self._put(flight, dst)
         mv = self._mv
