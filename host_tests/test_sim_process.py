@@ -75,6 +75,8 @@ def test_meters_default_to_eight_or_to_none_beside_tcp_meters():
         ["--meter", "4D4D4D0000000001"],
         ["--meter", "4D4D4D0000000001@h:1", "--meter", "4D4D4D0000000001@h:2"],
         ["--meter", "4D4D4D0000000001@h:1", "--meter", "4D4D4D000001@h:2"],
+        ["--meters", "2", "--meter", "53494D0000000002@h:1"],
+        ["--meters", "abc"],
         ["--loss", "1.1"],
         ["--meters", "0"],
         ["--meters", "4000"],

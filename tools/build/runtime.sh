@@ -15,7 +15,8 @@ micropython-arm) variant=arm ;;
 esac
 
 code=0
-"${PYTHON:-python3}" tools/build/micropython.py "$variant" >build/runtime.log 2>&1 || code=$?
+"${PYTHON:-python3}" tools/build/micropython.py "$variant" 2>&1 | tee build/runtime.log |
+    sed -un -E '/^(fetching|building|missing:) /p' || code=$?
 if [ $code -ne 0 ]; then
     cat build/runtime.log >&2
     echo "No MicroPython could be built here. The same firmware runs without a compiler: make run RUNTIME=cpython" >&2

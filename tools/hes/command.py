@@ -56,6 +56,9 @@ def _read(chosen: argparse.Namespace) -> int:
                 done.append(reading.read(session, meter, chosen.keys))
         finally:
             _print_readings(done, len(wanted))
+    if not chosen.keys and any("DENIED" in one.error for one in done):
+        print("the public client may not read that; keys: --sim-keys for the simulator's, else HES_EK, HES_AK",
+              file=sys.stderr)
     return SOME_FAILED if any(one.error for one in done) else OK
 
 

@@ -38,6 +38,12 @@ def _sap(text: str) -> int:
     return sap
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError("a TCP port is a number from 1 to 65535")
+    return int(text)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -51,7 +57,7 @@ def _seconds(text: str) -> float:
 def _connection() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--host", default="127.0.0.1", help="the gateway (default %(default)s)")
-    common.add_argument("--port", default=4059, type=int, help="its TCP port (default %(default)s)")
+    common.add_argument("--port", default=4059, type=_port, help="its TCP port (default %(default)s)")
     common.add_argument("--timeout", default=20.0, type=_seconds, metavar="S",
                         help="longest wait for one answer, power line included (default %(default)s s)")
     return common

@@ -56,7 +56,7 @@ class Wire:
         while True:
             version, source, destination, length = _HEADER.unpack(self._read(_HEADER.size, deadline))
             if version != _VERSION or not length:
-                raise WireError(f"wrapper version {version}, length {length}")
+                raise WireError(f"no DLMS wrapper there: version {version}, length {length}")
             apdu = self._read(length, deadline)
             if (source, destination) == (server_sap, client_sap):
                 self.received.append(apdu)

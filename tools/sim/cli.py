@@ -8,6 +8,7 @@ from pathlib import Path
 from tools.sim.g3.options import G3LineOptions, G3ModemOptions, G3NodeOptions, G3Options
 from tools.sim.gateway_process import RUNTIMES
 from tools.sim.options import ChipOptions, LineOptions, NodeOptions, SegmentOptions
+from tools.sim.segment import meter_title
 
 _DEFAULT_METERS = 8
 _MOST_METERS = 3071
@@ -33,13 +34,16 @@ def tcp_meter(text: str) -> TcpMeter:
     except ValueError:
         title, port = b"", 0
     if len(title) not in (6, 8) or not host or not 0 < port < 65536:
-        raise argparse.ArgumentTypeError("expected TITLE@HOST:PORT, TITLE as 16 hex digits: " + text)
+        raise argparse.ArgumentTypeError("expected TITLE@HOST:PORT, TITLE as 16 hex digits (or all as 12): " + text)
     return TcpMeter(title, host.strip("[]"), port)
 
 
 def chance(text: str) -> float:
     """A probability 0..1."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError("expected 0..1: " + text)
     return value
@@ -47,18 +51,16 @@ def chance(text: str) -> float:
 
 def natural(text: str) -> int:
     """A whole number >= 0."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("expected a number >= 0: " + text)
-    return value
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("expected a whole number >= 0: " + text)
+    return int(text)
 
 
 def port_number(text: str) -> int:
     """A TCP port, 0 = any free one."""
-    value = int(text)
-    if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError("expected a TCP port: " + text)
-    return value
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("expected a TCP port, 0..65535: " + text)
+    return int(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,18 +69,20 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument
     add("--medium", choices=("sfsk", "g3"), default="sfsk", help="PLC technology of the segment")
     add("--runtime", choices=RUNTIMES, default="micropython", help="interpreter of the firmware")
-    add("--wan-port", type=port_number, default=4059, help="the gateway's listener on 127.0.0.1")
+    add("--wan-port", type=port_number, default=4059, help="the gateway's listener on 127.0.0.1 (default 4059)")
     add("--meters", type=natural, help="built-in meters (default 8, with --meter 0)")
-    add("--meter", type=tcp_meter, action="append", default=[], metavar="TITLE@HOST:PORT", help="a DLMS server")
+    add("--meter", type=tcp_meter, action="append", default=[], metavar="TITLE@HOST:PORT",
+        help="a DLMS server behind the TCP wrapper, and the system title it is registered with; repeatable")
     add("--state-dir", type=Path, help="the gateway's file system, kept (default: a temporary one)")
-    add("--config", type=Path, help="merged over the gateway's config.json")
+    add("--config", type=Path, help="JSON file merged over the gateway's config.json; settings: docs/configuration.md")
     add("--loss", type=chance, default=0.0, help="chance that a copy of a frame is not heard")
     add("--dup", type=chance, default=0.0, help="chance that a frame is delivered twice")
     add("--delay-ms", type=natural, default=0, help="uplinks are held back by up to this")
     add("--seed", type=int, default=1, help="of every random choice")
     add("--time-scale", type=natural, default=20, help="slots this many times faster; 0 = no airtime (default 20)")
     add("--trace", type=Path, help="JSON lines of UART, line, meters and WAN")
-    add("--control", type=port_number, help="JSON-lines control socket on this port")
+    add("--control", type=port_number,
+        help="JSON-lines control socket on this port; {\"cmd\": \"help\"} names the commands")
     _add_tuning(result)
     return result
 
@@ -119,6 +123,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def _check_titles(result: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     titles = [meter.title for meter in options.meter]
+    built_in = {meter_title(number, len(title)) for number in range(1, options.meters + 1) for title in titles[:1]}
+    if not built_in.isdisjoint(titles):
+        result.error("--meter: a title is that of a built-in meter")
     if len(set(titles)) != len(titles):
         result.error("--meter: a title is given twice")
     if len({len(title) for title in titles}) > 1:

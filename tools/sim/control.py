@@ -67,7 +67,8 @@ class Control:
                 raise ControlError('expected {"cmd": ...}')
             handler = getattr(self, "_do_" + command["cmd"], None)
             if handler is None:
-                raise ControlError("unknown cmd " + command["cmd"])
+                names = sorted(name[4:] for name in dir(self) if name.startswith("_do_"))
+                raise ControlError("unknown cmd %s; there are %s" % (command["cmd"], ", ".join(names)))
             result = self._driver.call(handler, command)
         except ValueError as error:  # also of json
             return {"ok": False, "error": str(error)}

@@ -46,6 +46,7 @@ class Screen:
         """Everything is up."""
         self.line("READY %d nodes, wan 127.0.0.1:%d" % (nodes_cnt, wan_port))
         self.line(table.text())
+        self.line("in another terminal: .venv/bin/python -m tools.hes list --port %d" % wan_port)
 
     def early(self, record: Record) -> None:
         """A record before READY: only trouble is shown."""

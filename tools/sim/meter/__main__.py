@@ -4,16 +4,27 @@
 import argparse
 import threading
 
+from tools.sim.cli import port_number
 from tools.sim.meter import Meter
 from tools.sim.meter.server import MeterServer
+
+
+def _title(text: str) -> bytes:
+    try:
+        title = bytes.fromhex(text)
+    except ValueError:
+        title = b""
+    if len(title) not in (6, 8):
+        raise argparse.ArgumentTypeError("expected 16 (or 12) hex digits: " + text)
+    return title
 
 
 def main() -> None:
     """Serve until Ctrl-C."""
     parser = argparse.ArgumentParser(prog="tools.sim.meter", description=__doc__)
-    parser.add_argument("--title", default="4D4D4D0000000001", type=bytes.fromhex, help="system title, 16 hex digits")
-    parser.add_argument("--port", default=4060, type=int, help="TCP port on 127.0.0.1")
-    parser.add_argument("--max-pdu", default=220, type=int, help="longest APDU sent, octets")
+    parser.add_argument("--title", default="4D4D4D0000000001", type=_title, help="system title, 16 hex digits")
+    parser.add_argument("--port", default=4060, type=port_number, help="TCP port on 127.0.0.1 (default 4060)")
+    parser.add_argument("--max-pdu", default=220, type=int, help="longest APDU sent, octets (default 220)")
     options = parser.parse_args()
     meter = Meter(options.title, max_pdu=options.max_pdu)
     try:
