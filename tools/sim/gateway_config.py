@@ -8,6 +8,9 @@ import json
 from pathlib import Path
 
 
+_G3_MAX_APDU = 848  # what an IPv6 packet of 900 octets carries, and 4
+
+
 class ConfigError(ValueError):
     """The file given with --config cannot be used."""
 
@@ -32,12 +35,12 @@ def load(path: Path) -> dict:
     return config
 
 
-def g3_defaults(wan_port: int, time_scale: int, widen: int, dialect: str) -> dict:
+def g3_defaults(wan_port: int, time_scale: int, widen: int, dialect: str, psk: str) -> dict:
     """The same for a gateway on a G3 segment."""
     return {
         "medium": "g3",
-        "wan": {"address": "127.0.0.1", "port": wan_port},
-        "g3": {"time_scale": time_scale, "uart_widen": widen, "dialect": dialect},
+        "wan": {"address": "127.0.0.1", "port": wan_port, "max_apdu": _G3_MAX_APDU},
+        "g3": {"time_scale": time_scale, "uart_widen": widen, "dialect": dialect, "psk": psk},
     }
 
 

@@ -71,7 +71,8 @@ def build_trace(path: Path, segment: AnySegment) -> Trace:
 def gateway_defaults(options: argparse.Namespace, wan_port: int) -> dict:
     """config.json of a gateway on this segment, before --config."""
     if options.medium == "g3":
-        return gateway_config.g3_defaults(wan_port, options.time_scale, options.widen, options.dialect)
+        psk = "file" if options.psk == "file" else "demand"
+        return gateway_config.g3_defaults(wan_port, options.time_scale, options.widen, options.dialect, psk)
     config = gateway_config.simulator_defaults(wan_port, options.time_scale, options.widen, options.title_len)
     config["sfsk"]["chip"] = options.chip
     return config
