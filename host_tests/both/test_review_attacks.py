@@ -223,3 +223,31 @@ def test_notifications_that_wait_leave_buffers_for_requests():
         errors = []
         validate(fine, errors)
         assert not errors
+
+
+def _no_memory(*args):
+    raise MemoryError()
+
+
+def test_no_memory_costs_no_buffer():
+    for break_it in (
+        lambda rig, session: setattr(rig.device, "request", _no_memory),
+        lambda rig, session: setattr(session, "send", _no_memory),
+        lambda rig, session: setattr(rig.forwarder.admission, "judge", _no_memory),
+        lambda rig, session: setattr(rig.router, "resolve", _no_memory),
+    ):
+        rig = Rig()
+        session = rig.session()
+        break_it(rig, session)
+        for sap in (1, 0x99):
+            raises(MemoryError, rig.ask, session, _GET, sap)
+        assert rig.is_at_rest()
+
+
+def test_no_memory_behind_the_acceptance_ends_with_the_session():
+    rig = Rig()
+    session = rig.session()
+    rig.forwarder.exchanges.repeats_pending = _no_memory
+    assert raises(MemoryError, rig.ask, session, _GET)
+    rig.forwarder.on_session_end(rig.now, session)
+    assert rig.is_at_rest()

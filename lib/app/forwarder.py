@@ -95,43 +95,43 @@ class Forwarder:
         return self._slab.free_cnt > self._rules.uplink_reserve_cnt
 
     def on_request(self, now: int, session: "Session", ports: "tuple[int, int]", buf: int, length: int) -> None:
-        """One APDU from the WAN in slab buffer `buf` at HEADROOM; the buffer is ours now.
+        """One APDU from the WAN in slab buffer `buf` at HEADROOM, ours now; `ports` = (source, destination) wPort."""
+        exchange = None
+        try:
+            exchange = self._take(now, session, ports, buf, length)
+        finally:
+            # NOTE: also when memory ran out: buffers lost for good end in a gateway that hears nobody.
+            if exchange is None:
+                self._slab.free(buf)
+        if exchange is not None:
+            if self.exchanges.repeats_pending(exchange, self._slab):
+                self.counters.inc(refusal.DUPLICATE)
+                self._end(now, exchange, OVER)
+            self.on_free(now)
 
-        `ports` = (source, destination) wPort of the WPDU.
-        """
+    def _take(
+        self, now: int, session: "Session", ports: "tuple[int, int]", buf: int, length: int
+    ) -> "Exchange | None":
+        """The exchange that has the buffer now; None: it was answered at once."""
         source, destination = ports
         view = self._slab.view(buf)
         target = self._router.resolve(destination, view, HEADROOM, length)
         if target == TO_OWN:
-            self._replies.from_device(now, self.device, session, source, buf, length)
-            return
+            self._replies.from_device(now, self.device, session, source, view, length)
+            return None
         off = HEADROOM + self._router.prefix_len
-        apdu_len = length - self._router.prefix_len
-        apdu = view[off : off + apdu_len]
+        apdu, prefix = view[off : HEADROOM + length], view[HEADROOM:off]
         reason = self.admission.judge(now, self.medium, target, session, source, apdu)
-        if reason == ACCEPTED:
-            self._open(now, session, ports, buf, off, apdu_len)
-            return self.on_free(now)
-        self._replies.refuse(session, reason, (destination, source), view[HEADROOM:off])
-        self._slab.free(buf)
-
-    def _open(
-        self, now: int, session: "Session", ports: "tuple[int, int]", buf: int, off: int, length: int
-    ) -> None:
-        """Queue an exchange for the request the router has just resolved."""
-        view = self._slab.view(buf)
+        if reason != ACCEPTED:
+            self._replies.refuse(session, reason, (destination, source), prefix)
+            return None
         self._scheduler.came(session)
         exchange = self.exchanges.open(now, session, self._router.node, self._rules.queue_ms)
         exchange.client_sap, exchange.wport = ports
         exchange.server_sap = self._router.server_sap
-        exchange.buf = buf
-        exchange.off = off
-        exchange.length = length
-        exchange.tag = view[off]
-        exchange.keep_prefix(view[HEADROOM:off])
-        if self.exchanges.repeats_pending(exchange, self._slab):
-            self.counters.inc(refusal.DUPLICATE)
-            self._end(now, exchange, OVER)
+        exchange.hold(buf, off, apdu)
+        exchange.keep_prefix(prefix)
+        return exchange
 
     def on_free(self, now: int) -> None:
         """The line is free: give it the next request, if there is one."""

@@ -43,8 +43,7 @@ class Replies:
                 self._slab.free(buf)
             self._counters.inc(refusal.NO_BUFFER)
             return False
-        self._slab.view(buf)[HEADROOM : HEADROOM + len(apdu)] = apdu
-        return self.send(session, ports, prefix, buf, len(apdu))
+        return self.send(session, ports, prefix, buf, len(apdu), apdu)
 
     def send(
         self,
@@ -53,39 +52,53 @@ class Replies:
         prefix: "bytes | bytearray | memoryview",
         buf: int,
         length: int,
+        apdu: "memoryview | None" = None,
     ) -> bool:
-        """The APDU stands in slab buffer `buf` at HEADROOM, `length` octets: wrap and give away."""
-        view = self._slab.view(buf)
+        """Wrap the APDU in slab buffer `buf` at HEADROOM (`apdu` is put there first) and give it away."""
+        is_taken: bool = False
+        try:
+            view = self._slab.view(buf)
+            if apdu is not None:
+                view[HEADROOM : HEADROOM + length] = apdu
+            start = self._wrap(view, ports, prefix, length)
+            is_taken = session.send(buf, start, HEADROOM + length - start)  # type: ignore[attr-defined]
+        finally:
+            if not is_taken:  # also when memory ran out
+                self._slab.free(buf)
+                self._counters.inc(refusal.PEER_SLOW)
+        return is_taken
+
+    def _wrap(
+        self, view: memoryview, ports: "tuple[int, int]", prefix: "bytes | bytearray | memoryview", length: int
+    ) -> int:
+        """Write prefix and wrapper in front of the APDU; where the WPDU begins."""
         prefix_len = len(prefix)
-        start = HEADROOM - prefix_len - HEADER_LEN
         if prefix_len:
             view[HEADROOM - prefix_len : HEADROOM] = prefix
             view[HEADROOM - prefix_len] = TAG_GATEWAY_RESPONSE
+        start = HEADROOM - prefix_len - HEADER_LEN
         encode_header_into(view, start, ports[0], ports[1], prefix_len + length)
-        if session.send(buf, start, HEADER_LEN + prefix_len + length):  # type: ignore[attr-defined]
-            return True
-        self._slab.free(buf)
-        self._counters.inc(refusal.PEER_SLOW)
-        return False
+        return start
 
     def from_device(
-        self, now: int, device: "Device", session: "Session", client_sap: int, buf: int, length: int
+        self, now: int, device: "Device", session: "Session", client_sap: int, request: memoryview, length: int
     ) -> None:
-        """The own logical device (SAP 1) answers the APDU in slab buffer `buf` at once; `buf` is given back."""
+        """The own logical device (SAP 1) answers the APDU at HEADROOM of `request` at once."""
         out = self._slab.alloc()
-        answer_len = 0
         if out < 0:
             self._counters.inc(refusal.NO_BUFFER)
-        else:
-            src, dst = self._slab.view(buf), self._slab.view(out)
+            return
+        answer_len = 0
+        try:
+            dst = self._slab.view(out)
             answer_len = device.request(
-                now, session.number, client_sap, src, HEADROOM, length, dst, HEADROOM, self._slab.size
+                now, session.number, client_sap, request, HEADROOM, length, dst, HEADROOM, self._slab.size
             )
-        self._slab.free(buf)
+        finally:
+            if not answer_len:
+                self._slab.free(out)
         if answer_len:
             self.send(session, (OWN_SAP, client_sap), b"", out, answer_len)
-        elif out >= 0:
-            self._slab.free(out)
 
     def refuse(
         self, session: object, reason: int, ports: "tuple[int, int]", prefix: "bytes | bytearray | memoryview"

@@ -88,6 +88,13 @@ class Exchange:
         self._prefix = bytearray(MAX_PREFIX_LEN)
         self.prefix_len = 0
 
+    def hold(self, buf: int, off: int, apdu: memoryview) -> None:
+        """`apdu` stands in slab buffer `buf` at `off`: the buffer is this exchange's. Allocates nothing."""
+        self.buf = buf
+        self.off = off
+        self.length = len(apdu)
+        self.tag = apdu[0]
+
     def keep_prefix(self, prefix: memoryview) -> None:
         """Remember the E6 prefix (0..36 octets): the frame header is written over it in the buffer."""
         self.prefix_len = len(prefix)
