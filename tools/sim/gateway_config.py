@@ -7,7 +7,6 @@ Law: only keys the gateway documents; it uses a file with one unknown key not at
 import json
 from pathlib import Path
 
-
 _G3_MAX_APDU = 848  # what an IPv6 packet of 900 octets carries, and 4
 
 

@@ -18,6 +18,8 @@ from tools.sim.screen import Screen
 from tools.sim.uart_link import UartLink
 from tools.sim.wan_relay import WanRelay
 
+_LOOK_AGAIN_S = 0.2
+
 
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on now."""
@@ -139,9 +141,13 @@ class Runner:
 
     def _check_ready(self) -> None:
         total = len(self._segment.nodes)
-        if self._table.is_up and self._registered_cnt() >= total:
+        if self._is_ready or not self._table.is_up or self._table.online_cnt() < total:
+            return
+        if self._registered_cnt() >= total:
             self._is_ready = True
             self._screen.ready(total, self._wan_port, self._table)
+        else:  # G3: the gateway hears of a join while its last message is on the way to the node
+            asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self._check_ready)
 
     def _process_stats(self) -> dict:
         gateway = self._gateway
