@@ -199,7 +199,7 @@ class Rig:
     def _around(self) -> media.Around:
         around = media.Around()
         around.config, around.store, around.serial = self.config, self.store, SERIAL
-        around.random_octets = random.Random(self.sim.options.line.seed).randbytes
+        around.random_octets = random.Random(f"{self.sim.options.line.seed}/{self.kernel.now_us}").randbytes
         around.port, around.table, around.sink, around.log = Wire(self.sim.chip), self.table, self.forwarder, self.log
         return around
 

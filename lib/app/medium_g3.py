@@ -107,6 +107,8 @@ def local_psks(store: "FileStore", errors: "list[str]") -> LocalPsks:
         if text is None:
             raise ValueError("there is none")
         table = json.loads(text)
+        if not isinstance(table, dict):
+            raise ValueError("no object {...}")
         return LocalPsks({unhexlify(eui64): unhexlify(table[eui64]) for eui64 in table})
     except (ValueError, TypeError, OSError, LocalError, MemoryError) as error:
         errors.append("%s: not usable (%s)" % (PSK_FILE, error))
