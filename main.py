@@ -95,7 +95,7 @@ forwarder.push = push if config["push.targets"] else None
 console = Console(table, "%s:%d" % (config.text("wan.address"), config.number("wan.port")))
 log.listener = console
 upkeep = Upkeep(table, journal, log, clock)
-upkeep.timed = (listener, forwarder.device) + side.timed
+upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership) + side.timed
 upkeep.medium = segment
 
 
@@ -110,6 +110,7 @@ async def serve_wan(duty: "Duty") -> None:
     await leaf.network_up()
     server = await asyncio.start_server(accept, config.text("wan.address"), config.number("wan.port"))
     try:
+        configuration.keep_good(store, config)
         log_start(log, table, console)
         await server.wait_closed()
     finally:
@@ -118,7 +119,6 @@ async def serve_wan(duty: "Duty") -> None:
 
 async def run() -> None:
     """Start the duties; the supervisor never returns."""
-    configuration.keep_good(store, config)
     log_configuration(log, config)
     is_restored = upkeep.restore()
     # NOTE: not restored: nobody may be registered, for SAPs could move. SAP 1 says why, for as long as it takes
@@ -127,9 +127,9 @@ async def run() -> None:
     supervisor = Supervisor(clock, leaf.watchdog(config.number("watchdog.timeout_ms")), log, is_alive)
     if is_restored:
         supervisor.add("timer", Timer(segment, forwarder, clock).run, budget_ms=5000)
-        supervisor.add("modem-reader", ModemReader(port, segment, clock).run)
+        supervisor.add("modem-reader", ModemReader(port, segment, clock).run, is_needed=True)
     supervisor.add("upkeep", upkeep.run, budget_ms=10000)
-    supervisor.add("wan", serve_wan)
+    supervisor.add("wan", serve_wan, is_needed=True)
     if config["push.targets"]:
         supervisor.add("push", push.run)
     gc.collect()

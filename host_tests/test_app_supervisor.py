@@ -114,6 +114,37 @@ def test_a_critical_duty_that_keeps_dying_starves_the_watchdog():
     assert bench.watchdog.feeds < 45
 
 
+def test_a_needed_duty_that_keeps_dying_starves_the_watchdog_after_two_minutes():
+    async def dies(duty):
+        raise OSError(98)
+
+    bench = Bench()
+    bench.supervisor.add("wan", dies, is_needed=True)
+    bench.supervisor.add("push", dies)
+    bench.run(110)
+    assert bench.supervisor.starved == 0
+    bench = Bench()
+    bench.supervisor.add("push", dies)
+    bench.supervisor.add("wan", dies, is_needed=True)
+    bench.run(200)
+    assert bench.records(events.WATCHDOG) == [(1, 0)]
+
+
+def test_a_needed_duty_that_died_and_then_stays_is_forgiven():
+    deaths = []
+
+    async def dies_thrice(duty):
+        deaths.append(duty)
+        if len(deaths) < 4:
+            raise OSError(98)
+        await aio.sleep(1000)
+
+    bench = Bench()
+    bench.supervisor.add("wan", dies_thrice, is_needed=True)
+    bench.run(600)
+    assert len(deaths) == 4 and bench.supervisor.starved == 0
+
+
 def test_a_dead_modem_starves_the_watchdog_until_it_lives_again():
     bench = Bench()
     bench.supervisor.add("well", well, 1000)

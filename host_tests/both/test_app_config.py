@@ -59,8 +59,16 @@ def test_integers_within_their_limits_and_nothing_that_only_looks_like_one():
             continue
         for wrong in (low - 1, high + 1, 1 << 70, low + 0.5, float(low), "1", None, True, [], {}):
             assert _is_refused(path, wrong), (path, wrong)
-        if path not in ("sfsk.initial_credit", "sfsk.max_credit", "g3.handles", "g3.flights"):
+        if path not in ("sfsk.initial_credit", "sfsk.max_credit", "g3.handles", "g3.flights", "wan.max_apdu"):
             assert _errors(_nested(path, low)) == [] and _errors(_nested(path, high)) == [], path
+
+
+def test_buffers_that_would_fill_the_heap_are_refused():
+    assert _errors({"wan": {"buffers": 186, "max_apdu": 640}}) == []
+    assert len(_errors({"wan": {"buffers": 187, "max_apdu": 640}})) == 1
+    assert _errors({"wan": {"buffers": 62, "max_apdu": 2048}}) == []
+    (error,) = _errors({"wan": {"buffers": 63, "max_apdu": 2048}})
+    assert "131072" in error
 
 
 def test_choices_and_booleans():

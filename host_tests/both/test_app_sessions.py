@@ -209,6 +209,23 @@ async def test_nothing_is_sent_to_a_session_that_is_closed():
     assert stream.out == b"" and wan.is_at_rest()
 
 
+async def test_a_newcomer_gets_the_place_of_the_one_silent_longest():
+    wan = Wan(Listener, sessions=2, spare_s=60)
+    first, second = await wan.connect_many(2)
+    await wan.pass_s(40)
+    first.feed(wpdu(16, 1, b"\xc0"))
+    await settle()
+    await wan.pass_s(30)
+    third = await wan.connect()  # second has said nothing for 70 s, first for 30
+    assert not third.is_closed and not first.is_closed and second.is_closed
+    fourth = await wan.connect()
+    assert fourth.is_closed and wan.count("refused-too-many") == 1 and wan.count("closed-idle") == 1
+    for stream in (first, third):
+        stream.end()
+    await settle()
+    assert wan.is_at_rest()
+
+
 async def test_so_many_head_ends_and_no_more():
     wan = Wan(Listener, sessions=2)
     streams = await wan.connect_many(3)

@@ -286,3 +286,8 @@ def test_a_request_the_modem_did_not_send_keeps_its_place():
     first.fire(0, ex.SUBMITTED)
     first.fire(0, ex.NOT_SENT)
     assert scheduler.pick() is first
+
+
+def test_a_stream_of_blocks_ends_where_the_largest_window_does():
+    exchange = _open(Exchanges(2, 2), 3)
+    assert [exchange.takes_another() for _ in range(63)] == [True] * 62 + [False]

@@ -262,3 +262,13 @@ def test_every_reason_has_its_name_and_its_words():
     for reason in range(len(refusal.NAMES)):
         expected = b"\xd8\x01\x04" if reason == refusal.TOO_LONG else b"\xd8\x01\x01"
         assert refusal.apdu_for(reason) == expected
+
+
+def test_a_pair_left_for_a_week_is_not_owned_again_when_ticks_wrap():
+    owners = Ownership(4, 1000)
+    now = ALMOST_WRAPPED
+    owners.take(now, 0, 1, "A")
+    for _ in range(14 * 24):
+        now = ticks_add(now, 3600000)
+        owners.on_deadline(now)
+        assert owners.owner(now, 7, 7) is None and len(owners) == 0

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FILE = "config.json"
 GOOD_FILE = "config.good.json"
 _MAX_ERRORS = 16
+_MOST_BUFFER_OCTETS = 131072  # half of the smallest board's heap
 _FIRST_EXTRA_SAP = 0x1000  # above every gateway LD, below the mirror LDs at 0x2010
 _LAST_EXTRA_SAP = 0x1FFF
 _G3_HEADERS_LEN = 56  # IPv6 40, UDP 8, wrapper 8
@@ -264,6 +265,8 @@ def _check_together(values: "dict[str, object]", errors: "list[str]") -> None:
         errors.append("gateway.extra_saps: titles must have %d octets on this segment" % title_len(values))
     if values["push.targets"] and values["wan.buffers"] < values["push.queue"] + 12:  # type: ignore[operator]
         errors.append("wan.buffers: must be at least push.queue + 12, else waiting notifications stop all requests")
+    if values["wan.buffers"] * (values["wan.max_apdu"] + 64) > _MOST_BUFFER_OCTETS:  # type: ignore[operator]
+        errors.append("wan.buffers x (wan.max_apdu + 64): must be at most %d octets" % _MOST_BUFFER_OCTETS)
     _check_sfsk(values, errors)
     _check_g3(values, errors)
 

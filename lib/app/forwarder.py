@@ -188,7 +188,7 @@ class Forwarder:
             self._count_node(refusal.STALE, node, STAT_LATE)
             return UPLINK_FOREIGN
         self._deliver(exchange, mv, off, length)
-        if answer.is_more_coming(mv, off, length):
+        if answer.is_more_coming(mv, off, length) and exchange.takes_another():
             return UPLINK_MORE
         exchange.fire(now, ANSWERED)
         return UPLINK_LAST

@@ -214,4 +214,7 @@ class Parts:
 def own_device(parts: Parts) -> LogicalDevice:
     """The logical device at SAP 1, for the public client."""
     max_pdu = parts.config.number("wan.max_apdu")
-    return LogicalDevice(own_objects(parts), (public_client(),), max_pdu=max_pdu, counters=parts.own)
+    count = parts.config.number("wan.sessions") + 1  # one public client on each, one that is just closing
+    return LogicalDevice(
+        own_objects(parts), (public_client(),), associations_cnt=count, max_pdu=max_pdu, counters=parts.own
+    )

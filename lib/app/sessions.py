@@ -188,7 +188,24 @@ class Listener:
         self._this_second += 1
         if self._this_second > self._config.number("wan.connects_per_s"):
             return TOO_FAST
-        return TOO_MANY if len(self.sessions) >= self._config.number("wan.sessions") else -1
+        if len(self.sessions) < self._config.number("wan.sessions") or self._makes_room(now):
+            return -1
+        return TOO_MANY
+
+    def _makes_room(self, now: int) -> bool:
+        """Close the session that has been silent longest, if that is long; else nobody has to go.
+
+        NOTE: four head-ends that vanished without a word would otherwise lock everybody out for
+        the idle time: the board's sockets have no keep-alive.
+        """
+        oldest = None
+        for session in self.sessions:
+            if session.is_open and (oldest is None or ticks_diff(session.heard_at, oldest.heard_at) < 0):
+                oldest = session
+        if oldest is None or ticks_diff(now, oldest.heard_at) < 1000 * self._config.number("wan.spare_s"):
+            return False
+        oldest.close(IDLE)
+        return True
 
     async def _read_in(self, session: Session, reader: "object") -> None:
         wpdu = WpduReader(self._config.number("wan.max_apdu"))

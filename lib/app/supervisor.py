@@ -24,26 +24,54 @@ if TYPE_CHECKING:
 _CHECK_MS = const(500)
 _RESTART_MS = const(1000)
 _MAX_RESTART_MS = const(30000)
+_STABLE_MS = const(60000)  # longer than any pause: a duty that began so long ago is running
+_DOWN_MS = const(120000)  # a needed duty that has kept dying for so long is missed by everybody
 
 
 class Duty:
-    """One task the gateway cannot do without, or one that may rest. `beat(now)` reports."""
+    """One task the gateway cannot do without, or one that may rest.
 
-    def __init__(self, name: str, factory: "Callable[[Duty], Coroutine[object, object, None]]", budget_ms: int) -> None:
+    `budget_ms` > 0: critical, must `beat` as often. `is_needed`: cannot beat (it waits for
+    others), but may not keep dying either.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        factory: "Callable[[Duty], Coroutine[object, object, None]]",
+        budget_ms: int,
+        is_needed: bool,
+    ) -> None:
         self.name = name
         self.factory = factory
-        self.budget_ms = budget_ms  # 0: not critical
+        self.budget_ms = budget_ms
+        self.is_needed = is_needed
         self.last_beat = 0
+        self.began = 0
         self.deaths = 0
+        self._down_since: "int | None" = None  # first death of those in a row
         self.task: "object | None" = None
 
     def beat(self, now: int) -> None:
         """I am alive and doing my work."""
         self.last_beat = now
 
+    def died(self, now: int) -> None:
+        """It ended, which no duty should."""
+        self.deaths += 1
+        if self._down_since is None:
+            self._down_since = now
+
     def is_late(self, now: int) -> bool:
-        """Critical, and silent for longer than its budget."""
-        return self.budget_ms > 0 and ticks_diff(now, self.last_beat) > self.budget_ms
+        """Critical and silent for longer than its budget, or needed and dying again and again."""
+        if self.budget_ms > 0 and ticks_diff(now, self.last_beat) > self.budget_ms:
+            return True
+        if self._down_since is None:
+            return False
+        if ticks_diff(now, self.began) > _STABLE_MS:
+            self._down_since = None
+            return False
+        return self.is_needed and ticks_diff(now, self._down_since) > _DOWN_MS
 
 
 class Supervisor:
@@ -61,10 +89,14 @@ class Supervisor:
         self._starving = -1
 
     def add(
-        self, name: str, factory: "Callable[[Duty], Coroutine[object, object, None]]", budget_ms: int = 0
+        self,
+        name: str,
+        factory: "Callable[[Duty], Coroutine[object, object, None]]",
+        budget_ms: int = 0,
+        is_needed: bool = False,
     ) -> None:
         """Register a duty; `budget_ms` > 0 makes it critical."""
-        self.duties.append(Duty(name, factory, budget_ms))
+        self.duties.append(Duty(name, factory, budget_ms, is_needed))
 
     async def run(self) -> None:
         """Start everything and watch it for ever."""
@@ -100,7 +132,7 @@ class Supervisor:
     async def _keep(self, index: int, duty: Duty) -> None:
         pause_ms = _RESTART_MS
         while True:
-            began = self._clock.ticks_ms()  # type: ignore[attr-defined]
+            duty.began = self._clock.ticks_ms()  # type: ignore[attr-defined]
             cause = 0
             try:
                 await duty.factory(duty)
@@ -109,10 +141,10 @@ class Supervisor:
             except Exception as error:  # noqa: BLE001 - a bug must not take the other duties with it
                 cause = -2
                 self._report(error)
-            duty.deaths += 1
+            now = self._clock.ticks_ms()  # type: ignore[attr-defined]
+            duty.died(now)
             self._log.add(ERROR, events.TASK_DIED, a=index, b=cause)
-            ran_ms = ticks_diff(self._clock.ticks_ms(), began)  # type: ignore[attr-defined]
-            if ran_ms > _MAX_RESTART_MS:
+            if ticks_diff(now, duty.began) > _MAX_RESTART_MS:
                 pause_ms = _RESTART_MS
             await asyncio.sleep_ms(pause_ms)
             pause_ms = min(2 * pause_ms, _MAX_RESTART_MS)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _ANSWERS_KEPT = const(64)  # half a minute of a line that is never idle
 _SHARE = const(4)  # sessions by default: each is sure of a quarter; alone, one gets 26 of 32 slots
+_MAX_WINDOW = const(63)  # six bits of the general-block-transfer block control (Green Book)
 MAX_PREFIX_LEN = const(36)  # tag, network id, address length as `nn` or `81 nn`, address
 
 # States.
@@ -82,6 +83,7 @@ class Exchange:
         self.tag = 0
         self.order = 0  # of arrival
         self.tries = 0
+        self.blocks = 0  # answers so far that others follow
         self.since = 0  # tick of the last change of state
         self.deadline = 0
         self.answer_crc = -1  # of the last answer, -1 = none yet
@@ -94,6 +96,11 @@ class Exchange:
         self.off = off
         self.length = len(apdu)
         self.tag = apdu[0]
+
+    def takes_another(self) -> bool:
+        """One more streamed block was passed on; False when no window can hold a further one."""
+        self.blocks += 1
+        return self.blocks < _MAX_WINDOW
 
     def keep_prefix(self, prefix: memoryview) -> None:
         """Remember the E6 prefix (0..36 octets): the frame header is written over it in the buffer."""
@@ -169,6 +176,7 @@ class Exchanges:
         exchange.node = node
         exchange.order = self._arrivals
         exchange.tries = 0
+        exchange.blocks = 0
         exchange.since = now
         exchange.deadline = ticks_add(now, queue_ms)
         exchange.prefix_len = 0

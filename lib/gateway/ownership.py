@@ -6,9 +6,12 @@ end (design/behaviour.md). The association itself lives in the meter; this only 
 head-ends from talking into one.
 """
 
+from micropython import const
+
 from base.ticks import ticks_add, ticks_diff
 
 _NOBODY = None
+_PURGE_MS = const(300000)
 
 
 class Ownership:
@@ -20,6 +23,7 @@ class Ownership:
         self._until = [0] * capacity
         self._free = list(range(capacity))
         self._timeout_ms = timeout_ms
+        self._purged_at = 0
 
     def __len__(self) -> int:
         return len(self._index)
@@ -81,11 +85,16 @@ class Ownership:
         self._session[slot] = _NOBODY
         self._free.append(slot)
 
-    def _purge(self, now: int) -> None:
-        """Drop every pair that has timed out.
+    def on_deadline(self, now: int) -> None:
+        """About once a second: drop what has timed out, every few minutes.
 
-        NOTE: at each AARQ, not only when full: a pair left for 6 days would look young again,
-        because ticks wrap.
+        NOTE: a pair left for 6 days would look young again, because ticks wrap.
         """
+        if not 0 <= ticks_diff(now, self._purged_at) < _PURGE_MS:
+            self._purge(now)
+
+    def _purge(self, now: int) -> None:
+        """Drop every pair that has timed out."""
+        self._purged_at = now
         for key in [k for k, slot in self._index.items() if ticks_diff(self._until[slot], now) <= 0]:
             self._drop(key)
