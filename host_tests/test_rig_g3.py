@@ -160,7 +160,7 @@ def test_a_meter_that_hears_and_does_not_answer_holds_up_nobody():
     rig.run_until(lambda: len(hes.replies) >= 7, 10)
     assert rig.forwarder.exchanges.on_line(0) is not None  # still waited for
     rig.run(300)
-    assert len(hes.replies) == 7 and rig.forwarder.counters.named("no-answer") == 1
+    assert len(hes.replies) == 7 and rig.forwarder.counters.named("dropped-no-answer") == 1
     assert_at_rest(rig)
 
 
