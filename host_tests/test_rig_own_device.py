@@ -64,3 +64,15 @@ def test_counters_of_every_part_are_published_with_their_names():
     for e_group, name in zip((0, 1, 2, 3), names, strict=True):
         _, value = get(hes, rig, 1, bytes((0, 0, 128, 1, e_group, 255)), 2)
         assert name in value
+
+
+def test_a_meter_is_listed_from_its_first_answer_on_and_stays_when_it_is_lost():
+    rig = Rig(SegmentOptions(meters=3))
+    hes, sap_list = rig.connect(), (17, bytes((0, 0, 41, 0, 0, 255)), 2)
+    rows = rig.table.add(bytes.fromhex("4D4D4D0000000001")), rig.table.add(bytes.fromhex("4D4D4D0000000002"))
+    _, value = get(hes, rig, *sap_list)
+    assert value[:2] == b"\x01\x01"  # SAP 1 alone
+    rig.table.set_state(rows[1], 2, 1)
+    rig.table.set_state(rows[1], 3, 2)
+    _, value = get(hes, rig, *sap_list)
+    assert value[:2] == b"\x01\x02" and b"4D4D4D0000000002" in value and b"4D4D4D0000000001" not in value

@@ -152,7 +152,10 @@ def test_the_generation_tells_that_the_list_changed_and_only_then():
     before = table.generation
     row = table.add(title(0))
     after = table.generation
-    assert after != before
+    assert after != before and not table.is_published(row) and table.published_cnt == 0
+    table.set_state(row, NODE_ONLINE, 4)  # it has answered: from now on it is in the list, lost or not
+    assert table.generation != after and table.is_published(row) and table.published_cnt == 1
+    after = table.generation
     table.set_state(row, NODE_LOST, 5)
     table.heard(row, 6)
     assert table.generation == after

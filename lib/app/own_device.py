@@ -55,7 +55,7 @@ class WallClock:
 
 
 class _NodeRows:
-    """Walks the held rows of the table in SAP order; remembers where the last item was."""
+    """Walks the listed rows of the table in SAP order; remembers where the last item was."""
 
     def __init__(self, table: "Table") -> None:
         self._table = table
@@ -82,9 +82,13 @@ class _NodeRows:
     def _next(self, row: int) -> int:
         table = self._table
         row += 1
-        while row < table.end() and table.row_of_addr(table.addr(row)) != row:
+        while row < table.end() and not self.is_listed(row):
             row += 1
         return row
+
+    def is_listed(self, row: int) -> bool:
+        """Every node that holds a row."""
+        return self._table.row_of_addr(self._table.addr(row)) == row
 
 
 class SapList(_NodeRows):
@@ -102,19 +106,23 @@ class SapList(_NodeRows):
         self._prefix = ldn_prefix.encode()
         self._extras = extras
 
+    def is_listed(self, row: int) -> bool:
+        """Nodes that have answered once: what is listed can be talked to."""
+        return self._table.is_published(row)
+
     def count(self) -> int:
         """Items: this device, the nodes, the extra ones."""
-        return 1 + self._table.count() + len(self._extras)
+        return 1 + self._table.published_cnt + len(self._extras)
 
     def encode_item(self, index: int, writer: "Writer") -> None:
         """Item `index` as structure{long-unsigned, octet-string}."""
         if index == 0:
             basic.write_sap(writer, OWN_SAP, self._own_ldn)
-        elif index <= self._table.count():
+        elif index <= self._table.published_cnt:
             row = self.row_at(index - 1)
             basic.write_sap(writer, self._table.sap(row), self.ldn(self._table.title(row)))
         else:
-            sap, ldn = self._extras[index - 1 - self._table.count()]
+            sap, ldn = self._extras[index - 1 - self._table.published_cnt]
             basic.write_sap(writer, sap, ldn)
 
     def ldn(self, title: bytes) -> bytes:

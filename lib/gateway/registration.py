@@ -18,6 +18,7 @@ from gateway.sap import row_of, sap_of
 from plc.medium import (
     NODE_ASSIGNED,
     NODE_FREE,
+    NODE_LOST,
     NODE_ONLINE,
     NODE_QUARANTINED,
     STAT_LATE,
@@ -64,6 +65,7 @@ class Table:
         self.capacity = capacity
         self.title_len = title_len
         self.generation = 0
+        self.published_cnt = 0  # nodes in the SAP assignment list
         self.wall_s = 0
         self._rows = bytearray(capacity * _ROW_LEN)
         self._key = bytearray(_TITLE_LEN)
@@ -78,6 +80,10 @@ class Table:
     def count(self) -> int:
         """Number of nodes that hold a row (not quarantined)."""
         return self._count
+
+    def is_published(self, row: int) -> bool:
+        """The node has answered once: it is in the SAP assignment list, lost or not."""
+        return self._rows[row * _ROW_LEN + _STATE] in (NODE_ONLINE, NODE_LOST)
 
     def end(self) -> int:
         """One past the highest row ever given out: the bound of a walk over all nodes."""
@@ -149,6 +155,7 @@ class Table:
         """Set a row as the journal says (replay) or has just recorded."""
         if self._held(row) < 0:
             self._count += 1
+        self._enter(row, NODE_ASSIGNED)
         base = row * _ROW_LEN
         struct.pack_into("<8sBBIIHHHHHI", self._rows, base, title, NODE_ASSIGNED, self._initial_credit, *(0,) * 8)
         self._used = max(self._used, row + 1)
@@ -158,7 +165,7 @@ class Table:
         """Quarantine a row until wall time `until` (seconds; 0 = from when the clock is set)."""
         if self._held(row) >= 0:
             self._count -= 1
-        self._rows[row * _ROW_LEN + _STATE] = NODE_QUARANTINED
+        self._enter(row, NODE_QUARANTINED)
         struct.pack_into("<I", self._rows, row * _ROW_LEN + _UNTIL, until)
         self.generation += 1
 
@@ -179,7 +186,7 @@ class Table:
         restored = 0
         for row in range(self._used):
             if self.state(row) == NODE_ASSIGNED:
-                self._rows[row * _ROW_LEN + _STATE] = NODE_ONLINE
+                self._enter(row, NODE_ONLINE)
                 restored += 1
         return restored
 
@@ -205,7 +212,7 @@ class Table:
         """Set ASSIGNED, ONLINE or LOST (the others go through add and remove)."""
         if self._held(row) < 0:
             raise LocalError("row %d holds no node" % row)
-        self._rows[row * _ROW_LEN + _STATE] = state
+        self._enter(row, state)
 
     def credit(self, row: int) -> int:
         """Initial credit 0..7 to use towards this node."""
@@ -259,6 +266,13 @@ class Table:
             return False
         self.put_quarantined(row, until)
         return True
+
+    def _enter(self, row: int, state: int) -> None:
+        was_published = self.is_published(row)
+        self._rows[row * _ROW_LEN + _STATE] = state
+        if self.is_published(row) != was_published:
+            self.published_cnt += -1 if was_published else 1
+            self.generation += 1
 
     def _held(self, row: int) -> int:
         """`row` if a node holds it, else -1."""
