@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dlms.cosem.object import ROLE_PUBLIC
 from host_tests.peers.hes import DISCONNECTOR, REGISTER
 from host_tests.peers.raw_hes import RawHes, action_request, get_request
 from host_tests.rig_support.g3 import DIALECTS, g3_config, g3_rig
@@ -246,3 +247,37 @@ def test_nothing_of_the_other_medium_is_imported(code, other):
     root = Path(__file__).resolve().parents[1]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert set(done.stdout.split()) <= _BOTH_USE
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_sap_1_shows_the_pan_and_nothing_of_another_medium(dialect):
+    rig = up(4, dialect)
+    rig.run(1800)  # tables are read every 15 minutes
+    hes = rig.connect()
+    objects = list(rig.device._view.objects)
+    classes = [item.class_id for item in objects]
+    assert {90, 91, 92} <= set(classes) and not {50, 51, 52, 53, 55, 56} & set(classes)
+    for item in objects:
+        for attribute in range(1, item.attribute_cnt + 1):
+            if item.has(attribute) and item.access(attribute, ROLE_PUBLIC):
+                result, _ = get(hes, rig, item.class_id, item.logical_name, attribute)
+                assert result is None, (item.class_id, attribute, result)
+    mac = bytes((0, 0, 29, 1, 0, 255))
+    assert get(hes, rig, 91, mac, 4)[1] == b"\x12" + rig.segment.modem.pan_id.to_bytes(2, "big")
+    assert get(hes, rig, 91, mac, 5)[1] == b"\x01\x00"
+    counter = int.from_bytes(get(hes, rig, 91, mac, 6)[1][1:], "big")
+    assert 0 < counter <= rig.sim.chip.mac.frame_counter
+    assert get(hes, rig, 92, bytes((0, 0, 29, 2, 0, 255)), 8)[1][0] == 1
+
+
+def test_the_g3_node_list_says_how_each_node_is_reached():
+    rig = up(4)
+    rig.run(300)
+    _, value = get(rig.connect(), rig, 1, bytes((0, 0, 128, 3, 1, 255)), 2)
+    rows = value[2:].split(b"\x02\x08\x12")[1:]
+    assert value[:2] == b"\x01\x04" and len(rows) == 4
+    for number, row in enumerate(rows):
+        title = rig.table.title(number)
+        assert row[:12] == bytes((0, sap_of(number), 9, 8)) + title
+        assert row[12:15] == b"\x12\x00" + bytes((number + 1,))
+        assert row[18:20] == bytes((0x11, rig.sim.nodes[title].hops)) and row[20] == 0x11 and row[21] > 0

@@ -9,8 +9,13 @@ each costs).
 import json
 from binascii import unhexlify
 
+from app.g3_nodes import G3NodeList
 from app.media import Side
 from base.errors import LocalError
+from dlms.cosem import basic
+from dlms.cosem.g3 import g3_objects
+from dlms.cosem.object import obis
+from dlms.cosem.values import Array
 from plc.g3.access import Access
 from plc.g3.outside import Outside
 from plc.g3.psks import LocalPsks, PskCache
@@ -82,7 +87,9 @@ def build(around: "Around") -> Side:
 
         outside.encrypt_block = encrypt_block
     segment = Segment(settings, around.port, around.table, around.sink, outside, around.log)
-    return Side(segment, [], () if cache is None else (Ageing(cache),))
+    objects = g3_objects(segment.cosem)
+    objects.append(basic.data(obis(0, 0, 128, 3, 1), Array(G3NodeList(around.table, segment.links))))
+    return Side(segment, objects, () if cache is None else (Ageing(cache),))
 
 
 def segment_settings(config: "Config") -> Settings:

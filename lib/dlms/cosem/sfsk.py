@@ -1,31 +1,17 @@
 # SPDX-License-Identifier: MIT
 """S-FSK classes 50, 51, 52, 53, 55 and 56 as the initiator shows them (facts sfsk 5).
 
-All data, no logic: a row per class, a type per attribute. Live values come from one source:
-  value(class_id, attribute, field, item) -> int or octets
-      `field` counts the elements of a structure from 0, `item` those of an array
-  count(class_id, attribute) -> elements of an array
-  generation(class_id, attribute) -> changes whenever such an array changes
+All data, no logic: a row per class, a type per attribute, as dlms.cosem.rows takes them.
 """
 
 from dlms.axdr import BOOLEAN, ENUM, OCTET_STRING, UINT8, UINT16, UINT32
-from dlms.cosem.object import CosemObject, obis
-from dlms.cosem.values import Array, Encoded
+from dlms.cosem.rows import objects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from dlms.cosem.object import CosemObject
+    from dlms.cosem.rows import RowSource
 
-    from dlms.axdr import Writer
-    from dlms.cosem.values import Value
-
-    class SfskSource(Protocol):
-        def value(self, class_id: int, attribute: int, field: int, item: int) -> "int | bytes": ...
-        def count(self, class_id: int, attribute: int) -> int: ...
-        def generation(self, class_id: int, attribute: int) -> int: ...
-
-
-# An attribute is (is_array, element types): one type = the value itself, more = a structure.
 _PHASE = (False, (ENUM,))
 _U8 = (False, (UINT8,))
 _U16 = (False, (UINT16,))
@@ -79,44 +65,6 @@ CLASSES = (
 )  # fmt: skip
 
 
-class _Attribute:
-    """One attribute of one class: what to ask the source and how to encode it."""
-
-    def __init__(self, source: "SfskSource", class_id: int, attribute: int, types: "tuple[int, ...]") -> None:
-        self._source = source
-        self._class_id = class_id
-        self._attribute = attribute
-        self._types = types
-
-    @property
-    def generation(self) -> int:
-        return self._source.generation(self._class_id, self._attribute)
-
-    def count(self) -> int:
-        return self._source.count(self._class_id, self._attribute)
-
-    def encode(self, writer: "Writer") -> None:
-        self.encode_item(0, writer)
-
-    def encode_item(self, index: int, writer: "Writer") -> None:
-        types = self._types
-        if len(types) > 1:
-            writer.structure(len(types))
-        for field in range(len(types)):
-            value = self._source.value(self._class_id, self._attribute, field, index)
-            if types[field] == OCTET_STRING:
-                writer.octets(value)  # type: ignore[arg-type]
-            else:
-                writer.number(types[field], value)  # type: ignore[arg-type]
-
-
-def sfsk_objects(source: "SfskSource") -> "list[CosemObject]":
+def sfsk_objects(source: "RowSource") -> "list[CosemObject]":
     """The six objects 0-0:26.x.0.255."""
-    objects = []
-    for class_id, version, d_group, method_cnt, attributes in CLASSES:
-        values: "list[Value | None]" = []
-        for is_array, types in attributes:
-            attribute = _Attribute(source, class_id, 2 + len(values), types)
-            values.append(Array(attribute) if is_array else Encoded(attribute.encode))
-        objects.append(CosemObject(class_id, version, obis(0, 0, 26, d_group, 0), values, method_cnt))
-    return objects
+    return objects(CLASSES, 26, source)
