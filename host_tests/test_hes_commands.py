@@ -35,7 +35,9 @@ class StandIn:
         names = {1: GATEWAY_LDN, **{sap: title.hex().upper().encode() for sap, title in SAPS.items()}}
         rows = [axdr.structure(axdr.integer(axdr.UINT16, sap), axdr.octet_string(name)) for sap, name in names.items()]
         self.show(17, "0.0.41.0.0.255", axdr.array(rows))
-        self.show(56, "0.0.26.6.0.255", axdr.array([axdr.octet_string(TITLES[0])]))
+        self.show(1, "0.0.128.3.0.255", axdr.array([
+            axdr.structure(*[axdr.integer(axdr.UINT16, value) for value in (0x10, 0, 1, 2)]),
+            axdr.structure(*[axdr.integer(axdr.UINT16, value) for value in (0x11, 0, 2, 3)])]))
 
     def show(self, class_id, name, encoded):
         """Give SAP 1 an object with this attribute 2, for the public client to read."""
@@ -78,26 +80,26 @@ def row_of(output, sap):
     return [cell.strip() for cell in line.split("  ") if cell.strip()]
 
 
-def test_list_shows_sap_name_and_whether_the_modem_knows_the_meter(run):
+def test_list_shows_sap_name_and_the_state_the_gateway_knows(run):
     code, out, _ = run("list")
     assert code == command.OK
     assert out.splitlines()[0].split() == ["SAP", "LDN", "state"]
     assert row_of(out, 1) == ["0x0001", GATEWAY_LDN.decode(), "gateway"]
-    assert row_of(out, 0x10) == ["0x0010", "4D4D4D0000000001", "registered"]
-    assert row_of(out, 0x11) == ["0x0011", "4D4D4D0000000002", "listed"]
+    assert row_of(out, 0x10) == ["0x0010", "4D4D4D0000000001", "online"]
+    assert row_of(out, 0x11) == ["0x0011", "4D4D4D0000000002", "lost"]
 
 
-def test_list_without_a_reporting_system_list_says_listed(run, gateway):
-    del gateway._own._objects[(56, obis("0.0.26.6.0.255"))]
+def test_list_of_a_gateway_without_a_node_list_says_listed(run, gateway):
+    del gateway._own._objects[(1, obis("0.0.128.3.0.255"))]
     code, out, _ = run("list")
     assert (code, row_of(out, 0x10)[2]) == (command.OK, "listed")
 
 
-def test_name_of_prefix_and_raw_octets_is_shown_in_hex_and_recognised(run, gateway):
+def test_name_of_prefix_and_raw_octets_is_shown_in_hex(run, gateway):
     name = b"ELS-UGW-" + TITLES[0]
     gateway.show(17, "0.0.41.0.0.255", axdr.array([
         axdr.structure(axdr.integer(axdr.UINT16, 0x10), axdr.octet_string(name))]))
-    assert row_of(run("list")[1], 0x10) == ["0x0010", name.hex(" "), "registered"]
+    assert row_of(run("list")[1], 0x10) == ["0x0010", name.hex(" "), "online"]
 
 
 def test_probe_says_who_answers(run, gateway):

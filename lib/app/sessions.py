@@ -219,7 +219,7 @@ class Listener:
             try:
                 step = wpdu.advance(n)
             except RemoteError:
-                self._log.add(WARNING, events.WAN_BAD_HEADER, a=session.number, b=wpdu.version)
+                self._complain(session, wpdu)
                 session.close(BAD_HEADER)
                 return
             session.owes_octets = wpdu.is_partial
@@ -231,6 +231,12 @@ class Listener:
                 buf, session.reading_buf = session.reading_buf, -1
                 ports = (wpdu.source, wpdu.destination)
                 self._forwarder.on_request(session.heard_at, session, ports, buf, wpdu.length)
+
+    def _complain(self, session: Session, wpdu: WpduReader) -> None:
+        if wpdu.version == 1:
+            self._log.add(WARNING, events.WAN_BAD_LENGTH, a=session.number, b=wpdu.length)
+        else:
+            self._log.add(WARNING, events.WAN_BAD_HEADER, a=session.number, b=wpdu.version)
 
     async def _buffer_for(self, session: Session) -> memoryview:
         """Wait until the forwarder can spare a buffer: this socket is not read meanwhile."""

@@ -34,6 +34,7 @@ REPEATER_CALL = const(23)
 PUSH_DROPPED = const(24)
 JOURNAL_FAILED = const(25)
 JOURNAL_DAMAGED = const(26)
+WAN_BAD_LENGTH = const(27)
 
 FORMATS = (
     "gateway-up wan={w}",
@@ -63,4 +64,5 @@ FORMATS = (
     "push-dropped {n} length={a}",
     "journal-failed errno={a}",
     "journal-damaged lost={a} mended={b}",
+    "wan-bad-length session={a} length={b}",
 )

@@ -13,7 +13,9 @@ from tools.hes.session import Keys, Session
 
 GATEWAY_SAP = 1
 CLOCK, ENERGY = (8, "0.0.1.0.0.255"), (3, "1.0.1.8.0.255")
-_SAP_LIST, _REPORTING = (17, "0.0.41.0.0.255"), (56, "0.0.26.6.0.255")
+_SAP_LIST, _NODE_LIST = (17, "0.0.41.0.0.255"), (1, "0.0.128.3.0.255")
+_NODE_SAP, _NODE_STATE = 0, 3  # elements of a node's structure (docs/sap1.md)
+_STATES = {1: "assigned", 2: "online", 3: "lost"}
 _UNSPECIFIED_YEAR, _UNSPECIFIED = 0xFFFF, 0xFF
 _WATT_HOUR = 30
 _NOT_TRANSFERABLE = "answer not understood"
@@ -41,36 +43,27 @@ def meters(session: Session) -> "list[Meter]":
     session.open_public(GATEWAY_SAP)
     try:
         rows = session.get(*_SAP_LIST, 2)
-        reporting = _reporting(session)
+        states = _states(session)
     finally:
         _release(session)
     try:
-        return [_meter(int(sap), bytes(name), reporting) for sap, name in rows]
+        return [_meter(int(sap), bytes(name), states) for sap, name in rows]
     except (TypeError, ValueError) as error:
         raise HesError("the SAP list is not one") from error
 
 
-def _reporting(session: Session) -> "set[bytes]":
-    """System titles that the modem side knows as registered; empty where the gateway does not say."""
+def _states(session: Session) -> "dict[int, str]":
+    """SAP -> state by the gateway's own node list; empty where the gateway has none."""
     try:
-        return {bytes(title) for title in session.get(*_REPORTING, 2)}
-    except (HesRefused, TypeError):
-        return set()
+        rows = session.get(*_NODE_LIST, 2)
+        return {int(row[_NODE_SAP]): _STATES.get(int(row[_NODE_STATE]), "unknown") for row in rows}
+    except (HesRefused, TypeError, ValueError, IndexError):
+        return {}
 
 
-def _meter(sap: int, name: bytes, reporting: "set[bytes]") -> Meter:
+def _meter(sap: int, name: bytes, states: "dict[int, str]") -> Meter:
     text = name.decode("ascii") if name.isascii() and name.decode("ascii").isprintable() else name.hex(" ")
-    if sap == GATEWAY_SAP:
-        return Meter(sap, text, "gateway")
-    return Meter(sap, text, "registered" if _title(name) in reporting else "listed")
-
-
-def _title(name: bytes) -> bytes:
-    """The system title in a logical device name of 16 hex digits, or in one that ends with its 8 octets."""
-    try:
-        return bytes.fromhex(name.decode("ascii"))
-    except ValueError:
-        return name[-8:]
+    return Meter(sap, text, "gateway" if sap == GATEWAY_SAP else states.get(sap, "listed"))
 
 
 def probe(session: Session, listed: "list[Meter]") -> "Iterator[Meter]":

@@ -43,6 +43,7 @@ class Registrar:
         self._reports = reports
         self._watch = watch
         self._counters = shared.counters
+        self._is_full = False
         self._shared = shared
         self._broadcast = settings["broadcast_mac"]
         self._title = settings.initiator_title()
@@ -90,7 +91,11 @@ class Registrar:
         row = known if known >= 0 else self._nodes.add(title)
         if row < 0:
             self._counters.inc(counts.REGISTER_REFUSED)
-            self._shared.record(WARNING, events.TABLE_FULL, self._nodes.capacity)
+            if not self._is_full:  # a meter too many reports again and again: one record until there is room
+                self._is_full = True
+                self._shared.record(WARNING, events.TABLE_FULL, self._nodes.capacity)
             return -1
+        if known < 0:
+            self._is_full = False
         self._watch.was_new(row, known >= 0, repetitions)
         return row
