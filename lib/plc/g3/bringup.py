@@ -16,7 +16,7 @@ from plc.g3 import adp, counts
 from plc.g3 import command as cmds
 from plc.g3.bringup_steps import AGAIN, DONE, STEPS, Steps
 from plc.g3.command import Command
-from plc.sfsk.reset_ladder import ResetLadder
+from plc.reset_ladder import ResetLadder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from micropython import const
 from base import events
 from base.log import ERROR, NOTICE, WARNING
 from base.ticks import ticks_add, ticks_diff
+from plc.reset_ladder import ResetLadder
 from plc.sfsk import chip as chips
 from plc.sfsk import command as cmds
 from plc.sfsk import counts, data_config
 from plc.sfsk.command import Command
-from plc.sfsk.reset_ladder import ResetLadder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ UP = const(10)
 FAILED = const(11)
 
 _LADDER = (SOFT, LINE, POWER, FAILED)  # by rung
+_RUNG_COUNTS = (counts.RESET_SOFT, counts.RESET_LINE, counts.RESET_POWER, counts.MODEM_FAILED)
 
 _SETTLE_MS = const(100)  # after a soft reset; not in the datasheet pages read
 _POWER_OFF_MS = const(1000)
@@ -269,7 +270,7 @@ class Recovery:
 
     def _climb(self, now: int) -> None:
         rung = self._ladder.climb()
-        self._counters.inc(self._ladder.count_name())
+        self._counters.inc(_RUNG_COUNTS[rung])
         self._record(WARNING, events.MODEM_RESET, rung)
         self._enter(now, _LADDER[rung])
 

@@ -8,8 +8,6 @@ to its senses is in service within 15 s, however long it was gone.
 
 from micropython import const
 
-from plc.sfsk import counts
-
 # Rungs.
 NONE = const(-1)
 SOFT_RESET = const(0)
@@ -17,7 +15,6 @@ RESET_LINE = const(1)
 POWER_CYCLE = const(2)
 GIVEN_UP = const(3)
 
-_COUNTS = (counts.RESET_SOFT, counts.RESET_LINE, counts.RESET_POWER, counts.MODEM_FAILED)
 _REST_MS = const(5000)
 _REST_MAX_MS = const(8000)
 
@@ -33,10 +30,6 @@ class ResetLadder:
         """Go one rung up; returns it."""
         self.rung = min(self.rung + 1, GIVEN_UP)
         return self.rung
-
-    def count_name(self) -> int:
-        """Counter of the rung stood on."""
-        return _COUNTS[self.rung]
 
     def skip_soft(self) -> None:
         """A silent chip cannot be reset by a command."""
