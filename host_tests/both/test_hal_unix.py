@@ -59,6 +59,11 @@ def test_octets_255_are_doubled_and_lines_are_controls():
         assert link.sent(7) == bytes([255, 250, 44, 5, value, 255, 240])
     link.port.write(b"\xff" * 252)  # the longest local frame, at its worst
     assert link.sent(504) == b"\xff" * 504
+    for length in (299, 300, 301, 598, 599, 600, 601, 4096):  # a G3 modem takes frames of up to 4 kB
+        link.port.write(b"\xff" * length)
+        assert link.sent(2 * length) == b"\xff" * (2 * length)
+        link.port.write(bytes([length & 0x7F]) * length)
+        assert link.sent(length) == bytes([length & 0x7F]) * length
     assert link.port.dropped_writes == 0
     link.close()
 
