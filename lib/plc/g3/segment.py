@@ -11,8 +11,6 @@ from base.errors import LocalError
 from base.ticks import earliest, ticks_add, ticks_diff
 from plc.g3 import counts
 from plc.g3.cosem_values import CosemValues
-from plc.g3.joins import Joins
-from plc.g3.lbs import Lbs
 from plc.g3.links import Links
 from plc.g3.modem import Modem
 from plc.g3.network_record import NetworkRecord
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
     from base.log import Log
     from plc.contract import MediumSink, ModemPort, Nodes
     from plc.g3.contract import Joiner
+    from plc.g3.joins import Joins
+    from plc.g3.lbs import Lbs
     from plc.g3.outside import Outside
     from plc.g3.settings import Settings
 
@@ -72,11 +72,8 @@ class Segment:
         self.watch = Watch(modem, nodes, self.links, self._sink, shared)
         self.window = Window(nodes, self.links, self.settings)
         self.traffic = Traffic(modem, nodes, self._sink, self.watch, self.window, shared)
-        joins: "Joiner" = (Lbs if self.settings.is_dialect_l else Joins)(
-            modem, nodes, self.watch, self.record, outside, shared
-        )
-        self.joins = joins
-        self.rekey = Rekey(nodes, self.record, joins.carrier, shared)
+        self.joins: "Joiner" = _joiner(self.settings)(modem, nodes, self.watch, self.record, outside, shared)
+        self.rekey = Rekey(nodes, self.record, self.joins.carrier, shared)
         self.joins.rekey = self.rekey
         modem.listen(self.joins.frame_table())
         self.node_list = NodeList(nodes, self.links, shared)
@@ -214,3 +211,14 @@ class Segment:
         if self.modem.room == _ALL_ROOM or not self.is_up:
             return ticks_add(now, 1)
         return ticks_add(self.modem.room_since, self.settings.timeout_ms("buffer_stall_ms"))
+
+
+def _joiner(settings: "Settings") -> "type[Joins] | type[Lbs]":
+    """The bootstrapping of the dialect; the other one is not imported: EAP-PSK is 6 kB of RAM."""
+    if settings.is_dialect_l:
+        from plc.g3.lbs import Lbs
+
+        return Lbs
+    from plc.g3.joins import Joins
+
+    return Joins
