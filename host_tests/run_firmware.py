@@ -15,6 +15,8 @@ import threading
 import time
 from pathlib import Path
 
+import serial
+
 from host_tests import shim
 from host_tests.shim import board
 from host_tests.shim.clock import RealClock
@@ -63,6 +65,8 @@ def main() -> None:
         shim.run_main(Path(sys.argv[1]).resolve())
     except shim.DeviceReset as reset:
         restart(reset.cause)
+    except serial.SerialException as error:
+        sys.exit("the modem's serial port (GW_UART): %s" % error)
     except KeyboardInterrupt:
         sys.exit(130)
 
