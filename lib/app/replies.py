@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from base.slab import Slab
 
 HEADROOM = const(48)  # >= wrapper 8 + prefix 35, and >= any medium's headroom
-_NO_PREFIX = b""
 
 
 class Replies:

@@ -12,7 +12,6 @@ from micropython import const
 _AARQ = const(0x60)
 _AARE = const(0x61)
 _RLRQ = const(0x62)
-_RLRE = const(0x63)
 _GBT = const(0xE0)
 
 _GBT_LAST_BLOCK = const(0x80)

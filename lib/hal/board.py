@@ -14,7 +14,6 @@ import network
 from hal.store import FileStore
 
 STATE_DIR = "/flash/state"
-CONSOLE_IS_STDOUT = True
 
 
 class UartModemPort:

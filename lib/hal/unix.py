@@ -17,8 +17,6 @@ from micropython import const
 from hal.net import no_delay
 from hal.store import FileStore
 
-CONSOLE_IS_STDOUT = True
-
 _IAC = const(0xFF)
 _SB = const(0xFA)
 _SE = const(0xF0)

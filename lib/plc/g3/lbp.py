@@ -27,7 +27,6 @@ _PARAMETER = const(0x01)
 _SHORT_ADDRESS = const(0x1D)
 _GMK = const(0x27)
 _GMK_ACTIVATION = const(0x2B)
-_RESULT = const(0x31)
 _KEY_LEN = const(16)
 
 
