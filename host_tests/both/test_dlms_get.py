@@ -141,14 +141,14 @@ def test_a_value_that_gets_shorter_while_it_is_cut_aborts_the_long_get():
     bench.associate(max_pdu=200)
     assert block(bench.ask(get(1, "0.0.96.1.0.255", 2)), 1)[0] is False
     texts[0] = b"x" * 20
-    assert bench.ask(get_next(1)) == b"\xc4\x02\xc1\x01\x00\x00\x00\x02\x01\x10"
+    assert bench.ask(get_next(1)) == b"\xc4\x02\xc1\x01\x00\x00\x00\x02\x01\x0f"
 
 
 def test_a_value_that_needs_blocks_nobody_agreed_on_is_refused():
     bench = Bench(node_cnt=100)
     bench.associate(max_pdu=512, conformance=0x000010)
     assert _result(bench.ask(get(*_SAP_LIST))) == 250
-    assert bench.ask(get_next(1)) == b"\xc4\x02\xc1\x01\x00\x00\x00\x01\x01\x12"
+    assert bench.ask(get_next(1)) == b"\xc4\x02\xc1\x01\x00\x00\x00\x01\x01\x10"
 
 
 def test_a_wrong_block_number_ends_the_long_get():
@@ -157,12 +157,12 @@ def test_a_wrong_block_number_ends_the_long_get():
         bench.ask(get(*_SAP_LIST))
         number = wrong.to_bytes(4, "big")
         assert bench.ask(get_next(wrong)) == b"\xc4\x02\xc1\x01" + number + b"\x01\x13"
-        assert bench.ask(get_next(1)) == b"\xc4\x02\xc1\x01\x00\x00\x00\x01\x01\x12"
+        assert bench.ask(get_next(1)) == b"\xc4\x02\xc1\x01\x00\x00\x00\x01\x01\x10"
 
 
 def test_a_next_after_the_last_block_or_without_a_first_is_refused():
     bench = Bench(node_cnt=30)
-    no_long_get = b"\x01\x12"
+    no_long_get = b"\x01\x10"
     assert bench.ask(get_next(0))[-2:] == no_long_get
     assert block(bench.ask(get(*_SAP_LIST)), 1)[0] is False
     assert block(bench.ask(get_next(1)), 2)[0] is True
@@ -174,7 +174,7 @@ def test_another_get_or_a_new_association_ends_the_long_get():
         bench = Bench(node_cnt=100)
         bench.ask(get(*_SAP_LIST))
         bench.ask(between)
-        assert bench.ask(get_next(1))[-2:] == b"\x01\x12"
+        assert bench.ask(get_next(1))[-2:] == b"\x01\x10"
 
 
 def test_long_gets_on_two_connections_do_not_touch_each_other():
@@ -200,8 +200,8 @@ def test_a_table_that_changes_under_a_long_get_aborts_it():
     assert block(bench.ask(get_next(1)), 2)[0] is False
     bench.saps.node_cnt = 99
     bench.saps.generation += 1
-    assert bench.ask(get_next(2)) == b"\xc4\x02\xc1\x01\x00\x00\x00\x03\x01\x10"
-    assert bench.ask(get_next(2))[-2:] == b"\x01\x12"
+    assert bench.ask(get_next(2)) == b"\xc4\x02\xc1\x01\x00\x00\x00\x03\x01\x0f"
+    assert bench.ask(get_next(2))[-2:] == b"\x01\x10"
     assert bench.read(*_SAP_LIST) == _sap_list_by_hand(bench.saps)
     assert bench.device.counters.named("dlms-long-get-broken") == 2
 

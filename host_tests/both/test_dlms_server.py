@@ -67,7 +67,7 @@ def test_the_invoke_id_and_priority_come_back_as_they_came():
         answer = bench.ask(get(1, "0.0.42.0.0.255", 2, invoke))
         assert answer == b"\xc4\x01" + bytes([invoke, 0]) + _LDN_VALUE
     assert bench.ask(get(1, "0.0.99.0.0.255", 2, 0x42)) == b"\xc4\x01\x42\x01\x04"
-    assert bench.ask(get_next(7, 0x42)) == b"\xc4\x02\x42\x01\x00\x00\x00\x07\x01\x12"
+    assert bench.ask(get_next(7, 0x42)) == b"\xc4\x02\x42\x01\x00\x00\x00\x07\x01\x10"
 
 
 def test_fields_of_an_aarq_may_come_in_any_order_or_be_absent():

@@ -34,6 +34,7 @@ _FIXED_LEN = {
     NULL: 0, BOOLEAN: 1, INT32: 4, UINT32: 4, 13: 1, INT8: 1, INT16: 2, UINT8: 1, UINT16: 2,
     INT64: 8, UINT64: 8, ENUM: 1, 23: 4, 24: 8, 25: 12, 26: 5, 27: 4,
 }  # fmt: skip
+_SIGNED = (INT8, INT16, INT32, INT64)
 _STRINGS = (OCTET_STRING, VISIBLE_STRING, 12)  # 12 = utf8-string
 
 # Deepest nesting taken from a peer. Selective access by range, the deepest thing a client
@@ -236,6 +237,36 @@ class Reader:
         if flag > 1:
             raise RemoteError("A-XDR: presence flag %d" % flag)
         return flag == 1
+
+    # --- Data of a type that is expected ---
+
+    def number(self, tag: int) -> int:
+        """A fixed-length integer, enum or boolean of type `tag`; RemoteError for any other type."""
+        if self.octet() != tag:
+            raise RemoteError("A-XDR: type %d expected" % tag)
+        width = _FIXED_LEN[tag]
+        value = self.unsigned(width)
+        if tag in _SIGNED and value >> 8 * width - 1:
+            value -= 1 << 8 * width
+        return value
+
+    def string(self, tag: int, most: int, least: int = 0) -> bytes:
+        """A copy of an octet-, visible- or utf8-string of `least` to `most` octets; RemoteError for anything else."""
+        if self.octet() != tag:
+            raise RemoteError("A-XDR: type %d expected" % tag)
+        length = self.count()
+        if not least <= length <= most:
+            raise RemoteError("A-XDR: string of %d octets" % length)
+        return self.octets(length)
+
+    def elements(self, tag: int, most: int, least: int = 0) -> int:
+        """Number of elements, `least` to `most`, behind the head of an ARRAY or STRUCTURE."""
+        if self.octet() != tag:
+            raise RemoteError("A-XDR: type %d expected" % tag)
+        count = self.count()
+        if not least <= count <= most or count > self.left:
+            raise RemoteError("A-XDR: %d elements" % count)
+        return count
 
     def skip_value(self, depth: int = MAX_DEPTH) -> None:
         """Pass over one Data value. RemoteError when malformed, deeper than `depth` or compact."""

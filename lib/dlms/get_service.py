@@ -11,7 +11,7 @@ from micropython import const
 from base.errors import RemoteError
 from dlms import apdu, stats
 from dlms.axdr import STRUCTURE
-from dlms.cosem.object import ACCESS_NONE
+from dlms.cosem.object import ACCESS_READ
 from dlms.cosem.values import Const
 from dlms.transfer import FILL_ABORTED, FILL_DONE
 
@@ -129,7 +129,7 @@ class GetService:
             return apdu.OBJECT_UNDEFINED
         if not found.has(descriptor.index):
             return apdu.OBJECT_UNAVAILABLE
-        if found.access(descriptor.index, association.client.role) == ACCESS_NONE:
+        if not found.access(descriptor.index, association.client.role) & ACCESS_READ:
             return apdu.READ_WRITE_DENIED
         if descriptor.is_selective:  # no attribute here has selective access
             return apdu.SCOPE_OF_ACCESS_VIOLATED
@@ -143,7 +143,7 @@ class GetService:
         role = association.client.role
         values.append(Const(bytes((STRUCTURE, found.attribute_cnt))))
         for index in range(1, found.attribute_cnt + 1):
-            is_readable = found.has(index) and found.access(index, role) != ACCESS_NONE
+            is_readable = found.access(index, role) & ACCESS_READ
             values.append(found.value(index) if is_readable else _NULL)
         return apdu.SUCCESS
 
