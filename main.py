@@ -25,7 +25,8 @@ from app.pumps import ModemReader, Timer
 from app.push import PushRoute
 from app.replies import HEADROOM
 from app.sessions import Listener
-from app.startup import log_configuration, log_start, push_targets, router_extras, rules_from
+from app.settings import Settings
+from app.startup import live_settings, log_configuration, log_start, push_targets, router_extras, rules_from
 from app.supervisor import Supervisor
 from app.upkeep import Upkeep
 from base.log import LEVELS, Log
@@ -49,10 +50,12 @@ store = leaf.store()
 config = configuration.load(store)
 slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROOM, _TAILROOM)
 log = Log(config.number("log_records"), LEVELS.index(config.text("log_level")))
+settings = Settings(store, config, log)
+live_settings(settings, config, log)
 journal = Journal(store)
 table = Table(
     config.number("gateway.nodes"),
-    configuration.title_len(config),
+    media.title_len(config),
     journal,
     media.first_credit(config),
     config.number("gateway.quarantine_s"),
@@ -64,6 +67,7 @@ port = leaf.modem_port(config.section("board"), media.uart_baud(config))
 around = media.Around()
 around.config = config
 around.store = store
+around.settings = settings
 around.serial = leaf.serial_number()
 around.random_octets = leaf.random_octets
 around.port = port
@@ -77,6 +81,7 @@ listener = Listener(forwarder, slab, config, clock, log)
 
 parts = Parts()
 parts.config = config
+parts.settings = settings
 parts.clock = clock
 parts.log = log
 parts.table = table

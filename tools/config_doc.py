@@ -22,8 +22,11 @@ simulator) and is merged over the defaults below. Settings may be nested by the 
 names: `{"wan": {"port": 4059}}`.
 
 A file with any error is not used at all; every error is named on the console. The gateway then
-runs with the last file that worked (`config.good.json`), else with the defaults. A change takes
-effect at the next start. Rows marked UNCONFIRMED stand for facts that no readable source settles.
+runs with the last file that worked (`config.good.json`), else with the defaults. Rows marked
+UNCONFIRMED stand for facts that no readable source settles.
+
+A change takes effect at the next start; one made over DLMS (docs/management.md) at once where the
+row says *live*. Changes over DLMS replace `config.json` by what then differs from the defaults.
 """
 
 
@@ -40,7 +43,7 @@ def allowed(kind: str, low: Any, high: Any) -> str:
     return f"{kind}, {low} .. {high}"
 
 
-def page(schema: tuple[tuple[Any, ...], ...]) -> str:
+def page(schema: tuple[tuple[Any, ...], ...], live: tuple[str, ...]) -> str:
     """The whole page."""
     lines = [HEAD.rstrip()]
     section = None
@@ -49,13 +52,14 @@ def page(schema: tuple[tuple[Any, ...], ...]) -> str:
         if name != section:
             section = name
             lines += ["", f"## {section}", "", "| setting | allowed | default | meaning |", "|---|---|---|---|"]
-        cells = (f"`{path}`", allowed(kind, low, high), f"`{json.dumps(default)}`", meaning)
+        words = meaning + "; *live*" * (path in live)
+        cells = (f"`{path}`", allowed(kind, low, high), f"`{json.dumps(default)}`", words)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(LIB))
-    from app.schema import SCHEMA
+    from app.schema import LIVE, SCHEMA
 
-    sys.stdout.write(page(SCHEMA))
+    sys.stdout.write(page(SCHEMA, LIVE))

@@ -34,7 +34,8 @@ from app.forwarder import Forwarder  # noqa: E402
 from app.own_device import Parts, own_device  # noqa: E402
 from app.replies import HEADROOM  # noqa: E402
 from app.sessions import Listener  # noqa: E402
-from app.startup import router_extras, rules_from  # noqa: E402
+from app.settings import Settings  # noqa: E402
+from app.startup import live_settings, router_extras, rules_from  # noqa: E402
 from app.upkeep import Upkeep  # noqa: E402
 from base.log import Log  # noqa: E402
 from base.slab import Slab  # noqa: E402
@@ -176,10 +177,12 @@ class Rig:
         self.log = Log(config.number("log_records"))
         self.slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROOM, 16)
         self.store = FileStore("/state")
+        self.settings = Settings(self.store, config, self.log)
+        live_settings(self.settings, config, self.log)
         self.journal = Journal(self.store)
         self.table = Table(
             config.number("gateway.nodes"),
-            configuration.title_len(config),
+            media.title_len(config),
             self.journal,
             media.first_credit(config),
             config.number("gateway.quarantine_s"),
@@ -199,6 +202,7 @@ class Rig:
     def _around(self) -> media.Around:
         around = media.Around()
         around.config, around.store, around.serial = self.config, self.store, SERIAL
+        around.settings = self.settings
         around.random_octets = random.Random(f"{self.sim.options.line.seed}/{self.kernel.now_us}").randbytes
         around.port, around.table, around.sink, around.log = Wire(self.sim.chip), self.table, self.forwarder, self.log
         return around
@@ -206,7 +210,7 @@ class Rig:
     def _parts(self, clock: VirtualClock, medium_objects: list[Any]) -> Parts:
         parts = Parts()
         parts.config, parts.clock, parts.log, parts.table = self.config, clock, self.log, self.table
-        parts.medium_objects = medium_objects
+        parts.settings, parts.medium_objects = self.settings, medium_objects
         parts.own = new_counters()
         parts.counters = (self.forwarder.counters, self.listener.counters, self.segment.counters, parts.own)
         parts.serial, parts.version, parts.interpreter = SERIAL, b"rig", b"rig"

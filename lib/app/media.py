@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.config import Config
+    from app.settings import Settings
     from base.log import Log
     from dlms.cosem.object import CosemObject
     from gateway.registration import Table
@@ -25,6 +26,7 @@ class Around:
 
     config: "Config"
     store: "FileStore"
+    settings: "Settings"
     serial: bytes
     random_octets: "Callable[[int], bytes]"
     port: "ModemPort"
@@ -56,6 +58,11 @@ def build(around: Around) -> Side:
 def uart_baud(config: "Config") -> int:
     """Of the modem's UART."""
     return config.number(config.text("medium") + ".uart_baud")
+
+
+def title_len(config: "Config | dict[str, object]") -> int:
+    """Octets of a system title on the segment: an EUI-64 has 8, S-FSK has what its section says."""
+    return 8 if config["medium"] == "g3" else config["sfsk.title_len"]  # type: ignore[return-value]
 
 
 def first_credit(config: "Config") -> int:

@@ -25,6 +25,7 @@ from plc.medium import STAT_LATE, STAT_RX, STAT_TIMEOUT, STAT_TX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from app.settings import Settings
     from base.counters import Counters
     from base.log import Log
     from dlms.axdr import Writer
@@ -198,6 +199,7 @@ class Parts:
     """
 
     config: Config
+    settings: "Settings"
     clock: "object"
     log: "Log"
     table: "Table"

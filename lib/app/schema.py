@@ -49,3 +49,7 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
 )  # fmt: skip
 
 SCHEMA = _GENERAL + schema_sfsk.ROWS + schema_g3.ROWS
+
+# Settings that a change over DLMS puts into effect at once; somebody must have registered for each
+# (app.settings). All others: at the next start.
+LIVE = ("log_level",)

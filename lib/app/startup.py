@@ -6,13 +6,14 @@ from binascii import unhexlify
 
 from app.media import own_saps
 from base import events
-from base.log import NOTICE, WARNING
+from base.log import LEVELS, NOTICE, WARNING
 from gateway.rules import Rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from app.config import Config
     from app.console import Console
+    from app.settings import Settings
     from base.log import Log
     from gateway.registration import Table
 
@@ -41,6 +42,15 @@ def push_targets(config: "Config") -> "list[tuple[str, int]]":
     """(host, port) of each target."""
     pairs = [target.rsplit(":", 1) for target in config["push.targets"]]  # type: ignore[attr-defined]
     return [(host, int(port)) for host, port in pairs]
+
+
+def live_settings(settings: "Settings", config: "Config", log: "Log") -> None:
+    """Settings of nobody in particular that a change puts into effect at once."""
+
+    def set_level() -> None:
+        log.level = LEVELS.index(config.text("log_level"))
+
+    settings.register("log_level", set_level)
 
 
 def log_start(log: "Log", table: "Table", console: "Console") -> None:

@@ -35,6 +35,8 @@ PUSH_DROPPED = const(24)
 JOURNAL_FAILED = const(25)
 JOURNAL_DAMAGED = const(26)
 WAN_BAD_LENGTH = const(27)
+SETTING_CHANGED = const(28)
+SETTING_REFUSED = const(29)
 
 FORMATS = (
     "gateway-up wan={w}",
@@ -65,4 +67,6 @@ FORMATS = (
     "journal-failed errno={a}",
     "journal-damaged lost={a} mended={b}",
     "wan-bad-length session={a} length={b}",
+    "setting-changed row={a} value={b}",
+    "setting-refused errors={a}",
 )
