@@ -51,6 +51,13 @@ class CosemObject:
     may be called. An object is seen by a role that may do anything with it.
     """
 
+    # NOTE: of the class until one differs: on a 32-bit board each attribute of an instance is 8 octets or more.
+    readers = ROLE_ALL
+    hidden: "tuple[int, ...]" = ()
+    _setters: "dict[int, tuple[int, Setter]] | None" = None
+    _methods: "dict[int, tuple[int, Method]] | None" = None
+    _selectors: "dict[int, tuple[int, Selector]] | None" = None
+
     def __init__(
         self, class_id: int, version: int, logical_name: bytes, values: "list[Value | None]", method_cnt: int = 0
     ) -> None:
@@ -60,11 +67,6 @@ class CosemObject:
         self.version = version
         self.logical_name = logical_name
         self.method_cnt = method_cnt
-        self.readers = ROLE_ALL
-        self.hidden: "tuple[int, ...]" = ()
-        self._setters: "dict[int, tuple[int, Setter]] | None" = None
-        self._methods: "dict[int, tuple[int, Method]] | None" = None
-        self._selectors: "dict[int, tuple[int, Selector]] | None" = None
         self._values: "list[Value | None]" = [octets(logical_name)]
         self._values.extend(values)
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """S-FSK classes 50, 51, 52, 53, 55 and 56 as the initiator shows them (facts sfsk 5).
 
-All data, no logic: a row per class, a type per attribute, as dlms.cosem.rows takes them.
+All data, no logic: rows as dlms.cosem.rows takes them, key = class.
 """
 
-from dlms.axdr import BOOLEAN, ENUM, OCTET_STRING, UINT8, UINT16, UINT32
 from dlms.cosem.rows import objects
 
 TYPE_CHECKING = False
@@ -12,59 +11,27 @@ if TYPE_CHECKING:
     from dlms.cosem.object import CosemObject
     from dlms.cosem.rows import RowSource
 
-_PHASE = (False, (ENUM,))
-_U8 = (False, (UINT8,))
-_U16 = (False, (UINT16,))
-_U32 = (False, (UINT32,))
-_FLAG = (False, (BOOLEAN,))
-_COUNT_PER_MAC = (True, (UINT16, UINT32))
-
-# class id, version, D group of the logical name, methods, attributes from 2 on
 CLASSES = (
-    (50, 1, 0, 0, (
-        _PHASE,  # 2 initiator_electrical_phase
-        _PHASE,  # 3 delta_electrical_phase
-        _U8,  # 4 max_receiving_gain
-        _U8,  # 5 max_transmitting_gain
-        _U8,  # 6 search_initiator_threshold
-        (False, (UINT32, UINT32)),  # 7 frequencies: mark, space
-        _U16,  # 8 mac_address
-        (True, (UINT16,)),  # 9 mac_group_addresses
-        (False, (ENUM,)),  # 10 repeater
-        _FLAG,  # 11 repeater_status
-        _U8,  # 12 min_delta_credit
-        _U16,  # 13 initiator_mac_address
-        _FLAG,  # 14 synchronization_locked
-        (False, (ENUM,)),  # 15 transmission_speed
-    )),
-    (51, 0, 1, 1, (
-        (False, (OCTET_STRING, UINT16, UINT8)),  # 2 active_initiator: title, MAC, L-SAP
-    )),
-    (52, 0, 2, 0, (
-        _U16,  # 2 search_initiator_timeout
-        _U16,  # 3 synchronization_confirmation_timeout
-        _U16,  # 4 time_out_not_addressed
-        _U16,  # 5 time_out_frame_not_OK
-    )),
-    (53, 0, 3, 1, (
-        _COUNT_PER_MAC,  # 2 synchronization_register
-        (False, (UINT32,) * 5),  # 3 desynchronization_listing
-        _COUNT_PER_MAC,  # 4 broadcast_frames_counter
-        _U32,  # 5 repetitions_counter
-        _U32,  # 6 transmissions_counter
-        _U32,  # 7 CRC_OK_frames_counter
-        _U32,  # 8 CRC_NOK_frames_counter
-    )),
-    (55, 1, 5, 0, (
-        _U16,  # 2 max_frame_length
-        (True, (UINT8, UINT8)),  # 3 reply_status_list: L-SAP, length
-    )),
-    (56, 0, 6, 0, (
-        (True, (OCTET_STRING,)),  # 2 reporting_system_list: system titles
-    )),
-)  # fmt: skip
+    # S-FSK Phy&MAC set-up: 2 initiator_electrical_phase, 3 delta_electrical_phase, 4 max_receiving_gain,
+    # 5 max_transmitting_gain, 6 search_initiator_threshold, 7 frequencies (mark, space), 8 mac_address,
+    # 9 mac_group_addresses, 10 repeater, 11 repeater_status, 12 min_delta_credit, 13 initiator_mac_address,
+    # 14 synchronization_locked, 15 transmission_speed
+    (50, 50, 1, b"\x00\x00\x1a\x00\x00\xff", "", "e e B B B II H [H e ? B H ? e"),
+    # active initiator: 2 title, MAC, L-SAP; method reset_NEW_not_synchronized
+    (51, 51, 0, b"\x00\x00\x1a\x01\x00\xff", "-", "oHB"),
+    # MAC synchronization timeouts: 2 search_initiator, 3 synchronization_confirmation, 4 time_out_not_addressed,
+    # 5 time_out_frame_not_OK
+    (52, 52, 0, b"\x00\x00\x1a\x02\x00\xff", "", "H H H H"),
+    # MAC counters: 2 synchronization_register (MAC, count), 3 desynchronization_listing, 4 broadcast_frames_counter
+    # (MAC, count), 5 repetitions, 6 transmissions, 7 CRC_OK, 8 CRC_NOK; method reset
+    (53, 53, 0, b"\x00\x00\x1a\x03\x00\xff", "-", "[HI IIIII [HI I I I I"),
+    # IEC 61334-4-32 LLC: 2 max_frame_length, 3 reply_status_list (L-SAP, length)
+    (55, 55, 1, b"\x00\x00\x1a\x05\x00\xff", "", "H [BB"),
+    # reporting system list: 2 system titles
+    (56, 56, 0, b"\x00\x00\x1a\x06\x00\xff", "", "[o"),
+)
 
 
 def sfsk_objects(source: "RowSource") -> "list[CosemObject]":
     """The six objects 0-0:26.x.0.255."""
-    return objects(CLASSES, 26, source)
+    return objects(CLASSES, source)
