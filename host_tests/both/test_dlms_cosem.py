@@ -72,7 +72,7 @@ def test_every_attribute_of_the_object_list_is_there_as_the_list_says():
         past = bench.ask(get(class_id, _dotted(logical_name), len(attributes) + 1))
         assert past == b"\xc4\x01\xc1\x01\x04"
         assert _value(bench, class_id, _dotted(logical_name), 1) == logical_name
-    assert seen_cnt == 6 * 2 + 9 + 15 + 2 + 5 + 8 + 3 + 2 + 8 + 9
+    assert seen_cnt == 6 * 2 + 9 + 15 + 2 + 5 + 8 + 3 + 2 + 8 + 11
 
 
 def test_names_and_numbers_of_the_device_are_octet_strings():

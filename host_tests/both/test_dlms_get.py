@@ -77,8 +77,8 @@ def test_attribute_0_is_a_structure_of_all_attributes_with_null_for_what_is_hidd
     assert clock[:2] == b"\x02\x09"
     assert clock == b"\x02\x09" + b"".join([bench.read(8, "0.0.1.0.0.255", i) for i in range(1, 10)])
     bench.associate(max_pdu=128)
-    parts = [bench.read(15, "0.0.40.0.0.255", i) if i != 7 else b"\x00" for i in range(1, 10)]
-    assert bench.read(15, "0.0.40.0.0.255", 0) == b"\x02\x09" + b"".join(parts)
+    parts = [bench.read(15, "0.0.40.0.0.255", i) if i != 7 else b"\x00" for i in range(1, 12)]
+    assert bench.read(15, "0.0.40.0.0.255", 0) == b"\x02\x0b" + b"".join(parts)
 
 
 def test_a_list_of_1200_meters_is_the_same_at_every_pdu_size():

@@ -31,6 +31,13 @@ GET_NEXT = const(2)
 GET_WITH_DATABLOCK = const(2)
 GET_WITH_LIST = const(3)
 
+# Kinds of SET-request and SET-response, of ACTION-request and ACTION-response.
+SET_NORMAL = const(1)
+SET_WITH_LIST = const(4)
+SET_RESPONSE_WITH_LIST = const(5)
+ACTION_NORMAL = const(1)
+ACTION_WITH_LIST = const(3)
+
 # Data-Access-Result; Action-Result has the same numbers for what both know.
 SUCCESS = const(0)
 HARDWARE_FAULT = const(1)
@@ -65,14 +72,18 @@ CONF_GET = const(0x000010)
 CONF_SET = const(0x000008)
 CONF_SELECTIVE_ACCESS = const(0x000004)
 CONF_ACTION = const(0x000001)
+CONF_KEYED = const(0x00321D)  # all that is served here
 
-# What each request needs to have been agreed, and the tag of its response.
+# What each request needs to have been agreed.
 SERVICE_CONFORMANCE = {GET_REQUEST: CONF_GET, SET_REQUEST: CONF_SET, ACTION_REQUEST: CONF_ACTION}
-RESPONSE_TAG = {SET_REQUEST: SET_RESPONSE, ACTION_REQUEST: ACTION_RESPONSE}
 
 # Bit 6 of invoke-id-and-priority: set when the client wants an answer.
 SERVICE_CONFIRMED = const(0x40)
 BLOCK_LAST_OFF = const(3)  # of last-block in a GET-response-with-datablock
+
+# Most targets one with-list request may name. The libraries' clients ask for 10 at most
+# in one PDU of 512 octets; 32 bounds the list of values an association holds.
+MAX_LIST = const(32)
 
 
 class Descriptor:
@@ -83,6 +94,8 @@ class Descriptor:
         self.logical_name = b""
         self.index = 0
         self.is_selective = False
+        self.selection_off = 0
+        self.selection_end = 0
 
     def read(self, reader: "Reader") -> None:
         """Read class id, instance id and attribute or method id (9 octets)."""
@@ -93,18 +106,37 @@ class Descriptor:
         self.is_selective = False
 
     def read_with_selection(self, reader: "Reader") -> None:
-        """Read an attribute descriptor and its optional access selection (passed over)."""
+        """Read an attribute descriptor; its access selection, if any, is passed over.
+
+        The selection, access-selector and Data value, stays at [selection_off, selection_end) of the APDU.
+        """
         self.read(reader)
         self.is_selective = reader.is_present()
+        self.selection_off = reader.off
         if self.is_selective:
             reader.octet()
             reader.skip_value()
+        self.selection_end = reader.off
 
 
 def expect_end(reader: "Reader") -> None:
     """RemoteError when octets follow the APDU."""
     if reader.left:
         raise RemoteError("%d octets behind the APDU" % reader.left)
+
+
+def read_list_count(reader: "Reader") -> int:
+    """Number of targets of a with-list request, 1 to MAX_LIST; RemoteError for any other."""
+    count = reader.count()
+    if not 0 < count <= MAX_LIST:
+        raise RemoteError("list of %d" % count)
+    return count
+
+
+def expect_room(writer: "Writer", length: int) -> None:
+    """RemoteError when an answer of `length` more octets would not fit: ask for less at once."""
+    if writer.off + length > writer.end:
+        raise RemoteError("no room for %d octets of results" % length)
 
 
 def write_exception(writer: "Writer", state_error: int, service_error: int) -> None:

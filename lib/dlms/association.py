@@ -9,7 +9,7 @@ association is pre-established: it needs no AARQ, but takes a slot on first use 
 from micropython import const
 
 from base.ticks import earliest, ticks_add, ticks_diff
-from dlms.apdu import CONF_ATTRIBUTE_0_GET, CONF_BLOCK_GET, CONF_GET, CONF_MULTIPLE_REFERENCES
+from dlms.apdu import CONF_ATTRIBUTE_0_GET, CONF_BLOCK_GET, CONF_GET, CONF_KEYED, CONF_MULTIPLE_REFERENCES
 from dlms.cosem.object import ROLE_PUBLIC
 from dlms.transfer import Transfer
 
@@ -40,6 +40,11 @@ def public_client(default_max_pdu: int = DEFAULT_MAX_PDU) -> Client:
     """Client 16: reads what is public, with and without an AARQ, nothing else."""
     conformance = CONF_GET | CONF_BLOCK_GET | CONF_MULTIPLE_REFERENCES | CONF_ATTRIBUTE_0_GET
     return Client(PUBLIC_SAP, ROLE_PUBLIC, conformance, True, default_max_pdu)
+
+
+def keyed_client(sap: int, role: int) -> Client:
+    """A client that must associate and then has every service."""
+    return Client(sap, role, CONF_KEYED, False, DEFAULT_MAX_PDU)
 
 
 class Association:

@@ -6,8 +6,6 @@ knows them, else it is refused with other-reason. Law: every answer echoes the i
 of its own request, and no answer is ever longer than the window of the writer.
 """
 
-from micropython import const
-
 from base.errors import RemoteError
 from dlms import apdu, stats
 from dlms.axdr import STRUCTURE
@@ -22,20 +20,17 @@ if TYPE_CHECKING:
     from dlms.axdr import Reader, Writer
     from dlms.cosem.object import CosemObject
     from dlms.cosem.values import Value
-
-# Most attributes one with-list request may name. The libraries' clients ask for 10 at most
-# in one PDU of 512 octets; 32 bounds the list of values an association holds.
-MAX_LIST = const(32)
+    from dlms.targets import Targets
 
 _NULL = Const(b"\x00")
 _LIST_DATA = Const(b"\x00")  # Get-Data-Result: choice data
 
 
 class GetService:
-    """`objects` maps logical name to object; `counters` are the device's."""
+    """`targets` are the objects, `counters` the device's."""
 
-    def __init__(self, objects: "dict[bytes, CosemObject]", counters: "Counters") -> None:
-        self._objects = objects
+    def __init__(self, targets: "Targets", counters: "Counters") -> None:
+        self._targets = targets
         self._counters = counters
         self._descriptor = apdu.Descriptor()
 
@@ -59,28 +54,13 @@ class GetService:
             self._counters.inc(stats.REFUSED_SERVICE)
             apdu.write_exception(writer, apdu.STATE_NOT_ALLOWED, apdu.SERVICE_NOT_SUPPORTED)
 
-    def find(self, association: "Association", descriptor: "apdu.Descriptor") -> "tuple[CosemObject | None, int]":
-        """(object, SUCCESS) or (None, result): also what SET and ACTION look their target up with."""
-        found = self._objects.get(descriptor.logical_name)
-        if found is None or not found.readers & association.client.role:
-            return None, apdu.OBJECT_UNDEFINED
-        if found.class_id != descriptor.class_id:
-            return None, apdu.OBJECT_CLASS_INCONSISTENT
-        return found, apdu.SUCCESS
-
-    def denied(self, association: "Association", reader: "Reader") -> int:
-        """Result for a SET or ACTION on the target the reader stands at: why not, never yes."""
-        self._descriptor.read(reader)
-        found, result = self.find(association, self._descriptor)
-        return result if found is None else apdu.READ_WRITE_DENIED
-
     # --- the three kinds ---
 
     def _normal(self, association: "Association", reader: "Reader", writer: "Writer", invoke: int) -> None:
         self._descriptor.read_with_selection(reader)
         apdu.expect_end(reader)
         values: "list[Value]" = []
-        result = self._resolve(association, values)
+        result = self._resolve(association, reader, values)
         association.transfer.close()
         if result == apdu.SUCCESS:
             self._answer(association, writer, apdu.GET_NORMAL, invoke, values)
@@ -88,14 +68,12 @@ class GetService:
             self._refuse(writer, invoke, result)
 
     def _with_list(self, association: "Association", reader: "Reader", writer: "Writer", invoke: int) -> None:
-        count = reader.count()
-        if not 0 < count <= MAX_LIST:
-            raise RemoteError("GET-request with a list of %d" % count)
+        count = apdu.read_list_count(reader)
         values: "list[Value]" = [Const(bytes((count,)))]
         for _ in range(count):
             self._descriptor.read_with_selection(reader)
             values.append(_LIST_DATA)
-            result = self._resolve(association, values)
+            result = self._resolve(association, reader, values)
             if result != apdu.SUCCESS:
                 self._counters.inc(stats.GET_REFUSED)
                 values[-1] = Const(bytes((1, result)))
@@ -117,10 +95,10 @@ class GetService:
 
     # --- what is asked for ---
 
-    def _resolve(self, association: "Association", values: "list[Value]") -> int:
+    def _resolve(self, association: "Association", reader: "Reader", values: "list[Value]") -> int:
         """Append the values the descriptor stands for; SUCCESS, or why there are none."""
         descriptor = self._descriptor
-        found, result = self.find(association, descriptor)
+        found, result = self._targets.find(association.client.role, descriptor)
         if found is None:
             return result
         if descriptor.index == 0:
@@ -131,10 +109,29 @@ class GetService:
             return apdu.OBJECT_UNAVAILABLE
         if not found.access(descriptor.index, association.client.role) & ACCESS_READ:
             return apdu.READ_WRITE_DENIED
-        if descriptor.is_selective:  # no attribute here has selective access
+        value: "Value | None" = found.value(descriptor.index)
+        if descriptor.is_selective:
+            value = self._select(association, found, reader)
+        if value is None:
             return apdu.SCOPE_OF_ACCESS_VIOLATED
-        values.append(found.value(descriptor.index))
+        values.append(value)
         return apdu.SUCCESS
+
+    def _select(self, association: "Association", found: "CosemObject", reader: "Reader") -> "Value | None":
+        """What the access selection picks of the attribute; None: no such selector, or it makes no sense."""
+        descriptor = self._descriptor
+        mask, select = found.selection(descriptor.index)
+        off, end = reader.off, reader.end
+        reader.off, reader.end = descriptor.selection_off, descriptor.selection_end
+        selector = reader.octet()
+        value = None
+        if select is not None and association.conformance & apdu.CONF_SELECTIVE_ACCESS and mask & _bit(selector):
+            try:
+                value = select(selector, reader)
+            except RemoteError:  # parameters of another shape: the same answer
+                value = None
+        reader.off, reader.end = off, end
+        return value
 
     def _resolve_all(self, association: "Association", found: "CosemObject", values: "list[Value]") -> int:
         """Attribute 0: a structure of all attributes, null-data for those that cannot be read."""
@@ -204,3 +201,8 @@ class GetService:
         self._counters.inc(stats.LONG_GET_BROKEN)
         association.transfer.close()
         apdu.write_block_error(writer, invoke, number, result)
+
+
+def _bit(selector: int) -> int:
+    """Its bit in a mask of access selectors; 0 for a number no mask holds."""
+    return 1 << selector - 1 if 0 < selector <= 32 else 0

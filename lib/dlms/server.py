@@ -10,16 +10,20 @@ from micropython import const
 
 from base.errors import LocalError, RemoteError
 from dlms import acse, apdu, stats
+from dlms.action_service import ActionService
 from dlms.association import Associations
 from dlms.axdr import Reader, Writer
 from dlms.cosem.association_ln import AssociationView
 from dlms.get_service import GetService
+from dlms.set_service import SetService
+from dlms.targets import Targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from base.counters import Counters
     from dlms.association import Association, Client
     from dlms.cosem.object import CosemObject
+    from dlms.set_service import Audit
 
 # Smallest PDU size taken from a client: an AARE (43 octets) must fit, and a data block
 # should carry more payload than head. No number is given in a source reached.
@@ -33,7 +37,8 @@ class LogicalDevice:
     """`objects` + an association object of its own; `clients` say who may associate.
 
     `max_pdu` is the longest APDU taken (told to clients in the AARE). `counters` (from
-    stats.new_counters) are given when one of the objects shows them. Slots, reader and
+    stats.new_counters) are given when one of the objects shows them. `audit` hears of every
+    SET and ACTION. Slots, reader and
     writer are made here; a request allocates a few small objects, never by length.
     """
 
@@ -45,13 +50,17 @@ class LogicalDevice:
         max_pdu: int = 1024,
         timeout_ms: int = ASSOCIATION_TIMEOUT_MS,
         counters: "Counters | None" = None,
+        audit: "Audit | None" = None,
     ) -> None:
         self.counters = stats.new_counters() if counters is None else counters
         self.max_pdu = max_pdu
         self._clients = clients
         self._associations = Associations(associations_cnt, clients[0], timeout_ms)
         self._view = AssociationView(objects, max_pdu)
-        self._get = GetService(_by_name(self._view.objects), self.counters)
+        targets = Targets(self._view.objects)
+        self._get = GetService(targets, self.counters)
+        self._set = SetService(targets, self.counters, audit or _no_audit)
+        self._action = ActionService(targets, self.counters, audit or _no_audit)
         self._reader = Reader()
         self._writer = Writer()
         self._aarq = acse.Aarq()
@@ -141,24 +150,10 @@ class LogicalDevice:
         self._reader.octet()
         if tag == apdu.GET_REQUEST:
             self._get.request(association, self._reader, self._writer)
+        elif tag == apdu.SET_REQUEST:
+            self._set.request(now, association, self._reader, self._writer)
         else:
-            self._deny(association, tag)
-
-    def _deny(self, association: "Association", tag: int) -> None:
-        """SET and ACTION: nothing here may be written or called."""
-        reader = self._reader
-        kind = reader.octet()
-        invoke = reader.octet()
-        if kind != apdu.GET_NORMAL:
-            raise RemoteError("SET or ACTION kind %d" % kind)
-        result = self._get.denied(association, reader)
-        if not invoke & apdu.SERVICE_CONFIRMED:
-            self.counters.inc(stats.UNANSWERED)
-            return
-        apdu.write_head(self._writer, apdu.RESPONSE_TAG[tag], kind, invoke)
-        self._writer.octet(result)
-        if tag == apdu.ACTION_REQUEST:
-            self._writer.octet(0)
+            self._action.request(now, association, self._reader, self._writer)
 
     # --- associations ---
 
@@ -228,13 +223,8 @@ class LogicalDevice:
         apdu.write_exception(self._writer, state_error, service_error)
 
 
-def _by_name(objects: "list[CosemObject]") -> "dict[bytes, CosemObject]":
-    by_name: "dict[bytes, CosemObject]" = {}
-    for item in objects:
-        if item.logical_name in by_name:
-            raise LocalError("two objects of one logical name")
-        by_name[item.logical_name] = item
-    return by_name
+def _no_audit(association: "Association", tag: int, class_id: int, index: int, result: int) -> None:
+    """For a device nobody keeps a record of."""
 
 
 def _diagnose(aarq: "acse.Aarq", client: "Client | None") -> int:

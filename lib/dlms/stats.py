@@ -17,6 +17,9 @@ LONG_GETS = const(8)
 LONG_GET_BROKEN = const(9)
 TIMED_OUT = const(10)
 UNANSWERED = const(11)
+SET_REFUSED = const(12)
+ACTION_REFUSED = const(13)
+RETURN_DATA_LOST = const(14)
 
 _NAMES = (
     "dlms-requests",
@@ -31,6 +34,9 @@ _NAMES = (
     "dlms-long-get-broken",
     "dlms-association-timed-out",
     "dlms-unanswered",
+    "dlms-set-refused",
+    "dlms-action-refused",
+    "dlms-return-data-lost",
 )
 
 
