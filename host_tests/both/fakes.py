@@ -41,7 +41,7 @@ class RamStore:
     def read_text(self, name):
         return str(self.files[name], "utf-8") if name in self.files else None
 
-    def append(self, name, mv):
+    def append(self, name, mv, is_last=True):
         kept = self._kept(bytes(mv))
         self.files[name] = self.files.get(name, b"") + kept
         if len(kept) < len(mv):

@@ -73,14 +73,15 @@ class FileStore:
             raise ValueError("over %d octets" % max_len)
         return str(raw, "utf-8")
 
-    def append(self, name: str, mv: "bytes | bytearray | memoryview") -> None:
-        """Add octets to the end of a file; durable on return. Keeps the file open."""
+    def append(self, name: str, mv: "bytes | bytearray | memoryview", is_last: bool = True) -> None:
+        """Add octets to the end of a file; durable on return, all before included, when `is_last`. Keeps it open."""
         if self._appending is None or self._appending_name != name:
             self._close_all()
             self._appending = open(self._path(name), "ab")
             self._appending_name = name
         self._appending.write(mv)
-        self._appending.flush()
+        if is_last:  # NOTE: a file system that copies on write erases a block for each flush
+            self._appending.flush()
 
     def begin(self, name: str) -> None:
         """Start a new version of a file beside the old one."""
