@@ -18,6 +18,7 @@ import base.framing  # noqa: F401, I001
 
 from app import config as configuration
 from app import media
+from app.access_list import AccessList
 from app.console import Console
 from app.forwarder import Forwarder
 from app.own_device import Parts, own_device
@@ -38,6 +39,7 @@ from gateway.router import Router
 from hal import clock
 from hal.leaf import leaf
 from hal.net import no_delay
+from plc.access import Access
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROO
 log = Log(config.number("log_records"), LEVELS.index(config.text("log_level")))
 settings = Settings(store, config, log)
 live_settings(settings, config, log)
+access_list = AccessList(store, Access(config.number("gateway.access_rows")), log)
 journal = Journal(store)
 table = Table(
     config.number("gateway.nodes"),
@@ -68,6 +71,7 @@ around = media.Around()
 around.config = config
 around.store = store
 around.settings = settings
+around.access = access_list.access
 around.serial = leaf.serial_number()
 around.random_octets = leaf.random_octets
 around.port = port

@@ -9,7 +9,7 @@ from plc.g3 import settings as g3
 from plc.sfsk import settings as sfsk
 from tools.config_doc import PAGE, page
 
-MEDIA = (("sfsk", sfsk, set()), ("g3", g3, {"psk", "psk_cache", "psk_ttl_s", "access_rows"}))
+MEDIA = (("sfsk", sfsk, set()), ("g3", g3, {"psk", "psk_cache", "psk_ttl_s"}))
 
 
 @pytest.mark.parametrize("name, settings, own", MEDIA)

@@ -30,6 +30,7 @@ shim.install()
 
 from app import config as configuration  # noqa: E402 - after install: loads lib/ under the shim
 from app import media  # noqa: E402
+from app.access_list import AccessList  # noqa: E402
 from app.forwarder import Forwarder  # noqa: E402
 from app.own_device import Parts, own_device  # noqa: E402
 from app.replies import HEADROOM  # noqa: E402
@@ -44,6 +45,7 @@ from gateway.journal import Journal  # noqa: E402
 from gateway.registration import Table  # noqa: E402
 from gateway.router import Router  # noqa: E402
 from hal.store import FileStore  # noqa: E402
+from plc.access import Access  # noqa: E402
 
 _TICKS_MASK = (1 << 30) - 1
 SERIAL = b"RIG000000001"
@@ -179,6 +181,7 @@ class Rig:
         self.store = FileStore("/state")
         self.settings = Settings(self.store, config, self.log)
         live_settings(self.settings, config, self.log)
+        self.access_list = AccessList(self.store, Access(config.number("gateway.access_rows")), self.log)
         self.journal = Journal(self.store)
         self.table = Table(
             config.number("gateway.nodes"),
@@ -202,7 +205,7 @@ class Rig:
     def _around(self) -> media.Around:
         around = media.Around()
         around.config, around.store, around.serial = self.config, self.store, SERIAL
-        around.settings = self.settings
+        around.settings, around.access = self.settings, self.access_list.access
         around.random_octets = random.Random(f"{self.sim.options.line.seed}/{self.kernel.now_us}").randbytes
         around.port, around.table, around.sink, around.log = Wire(self.sim.chip), self.table, self.forwarder, self.log
         return around

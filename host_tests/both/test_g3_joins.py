@@ -84,7 +84,7 @@ def test_who_is_not_welcome_is_declined_at_once_and_gets_no_row():
 
 
 def access(allow=None, block=None):
-    from plc.g3.access import Access
+    from plc.access import Access
 
     made = Access(4)
     if allow:

@@ -7,6 +7,7 @@ from plc_bench import SegmentBench
 from plc_fakes import Nodes, at, frame, settings
 
 from base.errors import LocalError
+from plc.access import Access
 from plc.medium import (
     NODE_BACK_EVENT,
     NODE_LOST,
@@ -255,3 +256,18 @@ def test_three_failed_pings_lose_a_node_and_an_answer_brings_it_back():
     assert confirmed(bench)[11] == 0x19
     bench.chip_says(0x50, ping_answer(b"METER00A", 1))
     assert bench.sink.take() == [("node", 0, NODE_BACK_EVENT)]
+
+
+def test_a_blocked_meter_that_reports_is_not_registered_and_gets_no_row():
+    title, other = b"MMM\x00\x00\x00\x00\x01", b"MMM\x00\x00\x00\x00\x02"
+    bench = SegmentBench().settle()
+    initiator = bench.segment.initiator
+    assert initiator.registrar.access.block(title) is False  # no room by default
+    initiator.registrar.access = Access(4)
+    assert initiator.registrar.access.block(title)
+    for one in (title, other):
+        assert initiator.reports.add(one, 0, 0) == ADDED
+    assert initiator.registrar.begin(at(bench.ms))
+    assert bench.nodes.find(title) < 0 and bench.nodes.find(other) >= 0
+    assert bench.segment.counters.named("register_not_allowed") == 1
+    assert initiator.reports.count == 0

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dlms.cosem.object import CosemObject
     from gateway.registration import Table
     from hal.store import FileStore
+    from plc.access import Access
     from plc.contract import Medium, MediumSink, ModemPort
 
 
@@ -27,6 +28,7 @@ class Around:
     config: "Config"
     store: "FileStore"
     settings: "Settings"
+    access: "Access"
     serial: bytes
     random_octets: "Callable[[int], bytes]"
     port: "ModemPort"

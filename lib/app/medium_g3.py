@@ -16,7 +16,6 @@ from dlms.cosem import basic
 from dlms.cosem.g3 import g3_objects
 from dlms.cosem.object import obis
 from dlms.cosem.values import Array
-from plc.g3.access import Access
 from plc.g3.outside import Outside
 from plc.g3.psks import LocalPsks, PskCache
 from plc.g3.segment import Segment
@@ -34,7 +33,7 @@ PSK_FILE = "psk.json"
 _PSK_FILE_MAX = 65536  # some 1,100 nodes
 _RECORD_MAX = 128
 _UNREADABLE = b"?"  # no whole record: the segment counts it and begins anew
-_OWN = ("psk", "psk_cache", "psk_ttl_s", "access_rows")  # rows of the section that the segment does not take
+_OWN = ("psk", "psk_cache", "psk_ttl_s")  # rows of the section that the segment does not take
 
 
 class RecordFile:
@@ -80,7 +79,7 @@ def build(around: "Around") -> Side:
     cache = None if config.text("g3.psk") == "file" else _cache(config)
     psks: "PskProvider" = local_psks(around.store, config.errors) if cache is None else cache
     outside = Outside(RecordFile(around.store), around.random_octets, psks)
-    outside.access = Access(config.number("g3.access_rows"))
+    outside.access = around.access
     settings = segment_settings(config)
     if settings.is_dialect_l:
         from hal.aes import encrypt_block

@@ -18,6 +18,7 @@ def build(around: "Around") -> Side:
     """Segment and its objects."""
     settings = segment_settings(around.config, around.serial)
     segment = Segment(settings, around.port, around.table, around.sink, around.log)
+    segment.initiator.registrar.access = around.access
     return Side(segment, sfsk_objects(segment.cosem))
 
 

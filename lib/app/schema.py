@@ -39,6 +39,7 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("gateway.network_id", INT, -1, 255, -1, "the E6 network id served, -1 = any (UNCONFIRMED)"),
     ("gateway.quarantine_s", INT, 0, 31536000, 2592000, "a removed meter's SAP rests so long"),
     ("gateway.ldn_prefix", TEXT, 0, 8, "", "empty: LDN = title as hex text; 8 characters: prefix + title octets"),
+    ("gateway.access_rows", INT, 0, 2048, 64, "room of whitelist and blacklist together, 9 octets each"),
     ("gateway.extra_saps", EXTRAS, 0, 32, [], "{sap 0x1000..0x1FFF, title, server_sap, ldn}: further LDs of a meter"),
     ("gateway.ldn", TEXT, 1, 16, "GWYGATEWAY000001", "logical device name of SAP 1"),
     ("watchdog.timeout_ms", INT, 1000, 32000, 8000, "period of the hardware watchdog"),

@@ -13,7 +13,6 @@ ROWS: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("g3.psk", CHOICE, ("demand", "file"), None, "demand", "PSKs: from a head-end into RAM, or psk.json (docs/g3.md)"),
     ("g3.psk_cache", INT, 1, 512, 64, "PSKs held in RAM at once, 24 octets each; the oldest gives way"),
     ("g3.psk_ttl_s", INT, 60, 432000, 86400, "a PSK in RAM is wiped so long after it was given"),
-    ("g3.access_rows", INT, 0, 2048, 64, "room of whitelist and blacklist together, 9 octets each"),
     ("g3.dialect", CHOICE, ("H", "L"), None, "H", "bootstrapping server in the modem (H) or here, over raw LBP (L)"),
     ("g3.uart_baud", CHOICE, _BAUDS, None, 115200, "a build option of the modem's firmware (UNCONFIRMED)"),
     ("g3.uart_widen", INT, 1, 1000, 1, "simulators only: stretches host-side time-outs"),

@@ -37,6 +37,8 @@ JOURNAL_DAMAGED = const(26)
 WAN_BAD_LENGTH = const(27)
 SETTING_CHANGED = const(28)
 SETTING_REFUSED = const(29)
+ACCESS_CHANGED = const(30)
+ACCESS_DAMAGED = const(31)
 
 FORMATS = (
     "gateway-up wan={w}",
@@ -69,4 +71,6 @@ FORMATS = (
     "wan-bad-length session={a} length={b}",
     "setting-changed row={a} value={b}",
     "setting-refused errors={a}",
+    "access-changed mark={a} entries={b}",
+    "access-damaged lost={a}",
 )

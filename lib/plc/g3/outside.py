@@ -5,7 +5,7 @@ Law: no key comes from anywhere else. `random_octets(n)` must be the machine's r
 source, `encrypt_block(key, block)` AES-128 of one block (dialect L only).
 """
 
-from plc.g3.access import Access
+from plc.access import Access
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -71,6 +71,7 @@ NODES_BACK = const(55)
 REPEATER_CALLS = const(56)
 WATCH_FULL = const(57)
 TX_BROADCAST = const(58)
+REGISTER_NOT_ALLOWED = const(59)
 
 NAMES = (
     "garbage_octet",
@@ -132,4 +133,5 @@ NAMES = (
     "repeater_calls",
     "watch_full",
     "tx_broadcast",
+    "register_not_allowed",
 )

@@ -2,14 +2,15 @@
 """Registration of reported systems: a row each in the table, then one PDU for several.
 
 Source: sfsk.md 3.5. Law: the row (and so MAC address and SAP) is on flash before the meter
-hears of it; a known title always gets its own row back. There is no confirmation on the
-line, so each is then verified by a ping.
+hears of it; a known title always gets its own row back; nobody is registered that may not be
+(plc.access). There is no confirmation on the line, so each is then verified by a ping.
 """
 
 from micropython import const
 
 from base import events
 from base.log import WARNING
+from plc.access import Access
 from plc.sfsk import ciase, counts
 from plc.sfsk.ciase_port import APDU_OFF
 
@@ -38,6 +39,7 @@ class Registrar:
         shared: "Shared",
     ) -> None:
         self.credit = 0  # of the discovery level the reports came from
+        self.access = Access(0)  # who may be registered
         self._port = port
         self._nodes = nodes
         self._reports = reports
@@ -86,7 +88,10 @@ class Registrar:
             self._watch.verify(now, row)
 
     def _assign(self, title: bytes, repetitions: int) -> int:
-        """The row of a title, new or known; -1 when there is no room for it."""
+        """The row of a title, new or known; -1 when it may not have one or there is no room."""
+        if not self.access.may_join(title):
+            self._counters.inc(counts.REGISTER_NOT_ALLOWED)
+            return -1
         known = self._nodes.find(title)
         row = known if known >= 0 else self._nodes.add(title)
         if row < 0:
