@@ -4,7 +4,7 @@
 import argparse
 from pathlib import Path
 
-from tools.bench import channel, collection, forwarding, framing, registration
+from tools.bench import boot, channel, collection, control, forwarding, framing, registration, sap_list
 from tools.bench.report import DEFAULT_FILE, Report
 
 BENCHES = {
@@ -12,6 +12,9 @@ BENCHES = {
     "collection": collection.run,
     "registration": registration.run,
     "channel": channel.run,
+    "control": control.run,
+    "sap-list": sap_list.run,
+    "boot": boot.run,
     "framing": framing.run,
 }
 

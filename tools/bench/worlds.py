@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""Rigs the benchmarks share, and what an exchange costs on their line by the model alone.
+
+S-FSK: slots (facts/sfsk.md 1.5). G3: the model of facts/g3.md 7.1 over the hops and modulations of
+each meter's own path, mean channel access included, nobody else on the line, nothing lost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from host_tests.rig_support.g3 import g3_config
+from host_tests.rig_support.meters import Numbered
+from tools.rig import Rig, fresh_flash
+from tools.sim.g3 import airtime, mesh
+from tools.sim.g3.options import DEFAULT_PSK, G3LineOptions, G3ModemOptions, G3NodeOptions, G3Options
+from tools.sim.g3.segment import G3Segment
+from tools.sim.mac_frame import sub_frames
+from tools.sim.options import ChipOptions, LineOptions, NodeOptions, SegmentOptions
+
+SLOT_S = 0.15  # 2400 baud, 50 Hz
+THINK_S = 0.05
+_LLC_LEN = 3
+_TABLE = 2000  # the stock modem knows 128 devices: too few for 1,200 (facts/g3.md 7.3)
+_IPV6_UDP_WRAPPER_LEN = 56
+_NORMAL_WAIT_SLOTS = 8
+_MEAN_BACKOFF_SLOTS = 3.5
+_BAND_FCC = 2
+_SETTLE_S = 120  # discovery rounds and path look-ups after the last registration
+_JOIN_LIMIT_S = 12 * 3600
+
+
+def sfsk(
+    meters: int, loss: float = 0.0, seed: int = 1, make_server: Callable[[bytes], Any] = Numbered, **config: Any
+) -> Rig:
+    """A gateway whose meters are all registered. `config`: sections of config.json."""
+    line = LineOptions(loss=loss, seed=seed)
+    node = NodeOptions(think_us=int(THINK_S * 1e6))
+    rig = Rig(SegmentOptions(meters, chip=ChipOptions(chunk=0), line=line, node=node), make_server, config=config)
+    return _settled(rig, meters)
+
+
+def g3(
+    meters: int, loss: float = 0.0, seed: int = 1, make_server: Callable[[bytes], Any] = Numbered, **config: Any
+) -> Rig:
+    """The same on a G3 PAN, CENELEC-A or `g3={"band": 2}` FCC. One PSK for all: 1,200 are too many for psk.json."""
+    node = G3NodeOptions(psk=DEFAULT_PSK, think_us=int(THINK_S * 1e6))
+    modem = G3ModemOptions(device_table=_TABLE, routing_table=_TABLE)
+    band = "fcc" if config.get("g3", {}).get("band") == _BAND_FCC else "cen-a"
+    sim = G3Segment(G3Options(meters, modem, G3LineOptions(band, loss=loss, seed=seed), node), make_server)
+    fs = fresh_flash()
+    with fs.open("/state/psk.json", "w") as file:
+        file.write('{"": "%s"}' % DEFAULT_PSK.hex())
+    tree = g3_config("H")
+    for section, values in config.items():
+        tree[section] = {**tree.get(section, {}), **values}
+    return _settled(Rig(sim=sim, fs=fs, config=tree), meters)
+
+
+def _settled(rig: Rig, meters: int) -> Rig:
+    rig.run_until(lambda: rig.online() >= meters, _JOIN_LIMIT_S, 1.0)
+    rig.run(_SETTLE_S)
+    return rig
+
+
+WORLDS = {"sfsk": sfsk, "g3": g3}
+
+
+def saps(rig: Rig, meters: int) -> list[int]:
+    """Server SAPs of the first rows."""
+    return [rig.table.sap(row) for row in range(meters)]
+
+
+def exchange_s(rig: Rig, request_len: int, answer_len: int) -> float:
+    """Line time of one exchange by the model, mean over the meters: the bound of any schedule."""
+    if isinstance(rig.sim, G3Segment):
+        return _g3_exchange_s(rig.sim, request_len, answer_len)
+    # request, the slots in which the meter thinks, answer, and the slot before the request's own:
+    # a request must be with the modem by then, and the modem takes none while it hears a frame
+    think_slots = max(1, math.ceil(THINK_S / SLOT_S))
+    slots = sub_frames(request_len + _LLC_LEN) + think_slots + sub_frames(answer_len + _LLC_LEN) + 1
+    return slots * SLOT_S
+
+
+def _g3_exchange_s(sim: G3Segment, request_len: int, answer_len: int) -> float:
+    total_us = 0.0
+    for node in sim.nodes.values():
+        path = mesh.climb(node, sim.chip.mac) or []
+        for here, there in zip(path, path[1:], strict=False):
+            modulation = sim.line.modulation(here, there)
+            total_us += _g3_hop_us(sim, modulation, request_len) + _g3_hop_us(sim, modulation, answer_len)
+    return total_us / 1e6 / len(sim.nodes)
+
+
+def _g3_hop_us(sim: G3Segment, modulation: int, apdu_len: int) -> float:
+    band = sim.line.band
+    access_us = band.space_us + (_NORMAL_WAIT_SLOTS + _MEAN_BACKOFF_SLOTS) * band.slot_us
+    packet = bytes(6) + b"\x11" + bytes(_IPV6_UDP_WRAPPER_LEN - 7 + apdu_len)
+    return sum(access_us + airtime.msdu_us(band, modulation, size) for size in airtime.ipv6_lens(packet))
