@@ -213,6 +213,7 @@ def test_every_meter_can_be_pinged_and_its_route_found(dialect):
     rig = up(dialect, 6)
     for row in rig.online():
         rig.run_until(lambda row=row: rig.segment.probes.ping(rig.now, row), 60)
+        rig.arm()
         rig.run(5)
     assert len([event for event in rig.events if event[0] == shared.PING_DONE]) == 6
     assert rig.segment.probes.route(rig.now, 5)

@@ -60,7 +60,7 @@ def test_the_join_race_is_noticed_and_the_wrong_one_expelled():
     bench.says("48 0011223344556688 0001")
     assert bench.taken() == [octets("3E 0001 0011223344556688")]
     assert bench.named("join_mismatch") == 1 and bench.sink.take() == []
-    assert kinds(bench) == [shared.JOIN_FAILED]
+    assert kinds(bench) == [shared.JOIN_MISMATCH]
     bench.says("48 0011223344556677 0001").says("47 0011223344556688").says("48 0011223344556688 0002")
     assert bench.sink.take() == [("node", 0, NODE_UP_EVENT), ("node", 1, NODE_UP_EVENT)]
 

@@ -161,16 +161,18 @@ def echo(bench, ident, src=1, kind=129, spoil=0):
 def test_a_ping_goes_and_comes_and_is_told_with_its_round_trip():
     bench = up()
     assert bench.segment.probes.ping(at(bench.ms), 0) and not bench.segment.probes.ping(at(bench.ms), 5)
+    bench.wait(1)
     request = bench.taken()[0]
-    assert request[:6] == bytes([0x0B, request[1], 1, 0, 0, 56]) and request[12] == 58 and request[46] == 128
+    ident = request[50] << 8 | request[51]
+    assert request[:6] == bytes([0x0B, 0, 0, 0, 0, 56]) and request[12] == 58 and request[46] == 128
     assert request[22 + 6 : 38 + 6 + 2] == octets("0000") + octets("FE80000000000000781D00FFFE000001")
     bench.confirm()
     bench.wait(300)
-    echo(bench, request[1] + 1)
-    echo(bench, request[1], spoil=1)
-    echo(bench, request[1], kind=128)
+    echo(bench, ident + 1)
+    echo(bench, ident, spoil=1)
+    echo(bench, ident, kind=128)
     assert bench.events == []
-    echo(bench, request[1])
+    echo(bench, ident)
     assert [event[:2] for event in bench.events] == [(shared.PING_DONE, EUI)] and 300 <= bench.events[0][2] < 400
     assert bench.sink.take() == [] and bench.submit(0)
 
@@ -178,6 +180,7 @@ def test_a_ping_goes_and_comes_and_is_told_with_its_round_trip():
 def test_a_ping_without_answer_is_told_and_makes_nobody_lost():
     bench = up()
     bench.segment.probes.ping(at(bench.ms), 0)
+    bench.wait(1)
     bench.taken()
     bench.confirm()
     bench.uplink(b"\xc4")

@@ -7,6 +7,8 @@ Formats stand in base.events; nodes are named by SAP, title and address.
 import sys
 from binascii import hexlify
 
+from micropython import const
+
 from base import events
 from base.log import LEVELS
 
@@ -14,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from base.log import Log
     from gateway.registration import Table
+
+_MASK = const(0xFFFFFFFF)
 
 
 class Console:
@@ -31,7 +35,9 @@ class Console:
     def line(self, record: "tuple[int, int, int, int, int, int]") -> str:
         """One record as people read it."""
         now_s, level, event, node, a, b = record
-        text = events.FORMATS[event].format(n=self.node(node), a=a, b=b, w=self._wan)
+        text = events.FORMATS[event]
+        eui64 = "%08X%08X" % (a & _MASK, b & _MASK) if "{e}" in text else ""
+        text = text.format(n=self.node(node), a=a, b=b, e=eui64, w=self._wan)
         return "%d %s %s" % (now_s, LEVELS[level], text)
 
     def node(self, row: int) -> str:

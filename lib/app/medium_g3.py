@@ -9,6 +9,7 @@ each costs).
 import json
 from binascii import unhexlify
 
+from app.g3_events import G3Events
 from app.g3_nodes import G3NodeList
 from app.media import Side
 from base.errors import LocalError
@@ -80,12 +81,15 @@ def build(around: "Around") -> Side:
     psks: "PskProvider" = local_psks(around.store, config.errors) if cache is None else cache
     outside = Outside(RecordFile(around.store), around.random_octets, psks)
     outside.access = around.access
+    told = G3Events(around.table, around.log)
+    outside.on_event = told
     settings = segment_settings(config)
     if settings.is_dialect_l:
         from hal.aes import encrypt_block
 
         outside.encrypt_block = encrypt_block
     segment = Segment(settings, around.port, around.table, around.sink, outside, around.log)
+    told.rekey = segment.rekey
     objects = g3_objects(segment.cosem)
     objects.append(basic.data(obis(0, 0, 128, 3, 1), Array(G3NodeList(around.table, segment.links))))
     return Side(segment, objects, () if cache is None else (Ageing(cache),))

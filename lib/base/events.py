@@ -2,7 +2,8 @@
 """What a log record can say: event numbers and how a person reads them.
 
 Numbers are stable: they are read over DLMS. Append, never renumber. `{n}` is the node
-(filled by the printer with SAP, title and address), `{a}`/`{b}` the record's arguments.
+(filled by the printer with SAP, title and address), `{a}`/`{b}` the record's arguments,
+`{e}` both as the 8 octets of an EUI-64 (of a node that has no row).
 """
 
 from micropython import const
@@ -39,6 +40,25 @@ SETTING_CHANGED = const(28)
 SETTING_REFUSED = const(29)
 ACCESS_CHANGED = const(30)
 ACCESS_DAMAGED = const(31)
+PAN_STARTED = const(32)
+PAN_CONFLICT = const(33)
+PAN_FOREIGN = const(34)
+JOINED = const(35)
+NODE_LEFT = const(36)
+NODE_KICKED = const(37)
+JOIN_UNKNOWN = const(38)
+JOIN_NOT_LISTED = const(39)
+JOIN_IN_REKEY = const(40)
+JOIN_TABLE_FULL = const(41)
+JOIN_FAILED = const(42)
+JOIN_MISMATCH = const(43)
+JOIN_FORGED = const(44)
+REKEY_BEGUN = const(45)
+REKEY_ENDED = const(46)
+REKEY_MISSED = const(47)
+REKEY_WANTS_PSK = const(48)
+FRAME_COUNTER_JUMP = const(49)
+PSK_PROVIDED = const(50)
 
 FORMATS = (
     "gateway-up wan={w}",
@@ -73,4 +93,23 @@ FORMATS = (
     "setting-refused errors={a}",
     "access-changed mark={a} entries={b}",
     "access-damaged lost={a}",
+    "pan-started pan=0x{a:04x}",
+    "pan-conflict pan=0x{a:04x}",
+    "pan-foreign pan=0x{a:04x}",
+    "joined {n}",
+    "left {n}",
+    "kicked {n}",
+    "join-unknown eui64={e}",
+    "join-not-listed eui64={e}",
+    "join-in-rekey eui64={e}",
+    "join-table-full eui64={e}",
+    "join-failed eui64={e}",
+    "join-mismatch eui64={e}",
+    "join-forged eui64={e}",
+    "rekey-begun index={a}",
+    "rekey-ended active={a} missed={b}",
+    "rekey-missed {n}",
+    "rekey-wants-psk {n}",
+    "frame-counter-jump from={a} to={b}",
+    "psk-provided eui64={e}",
 )

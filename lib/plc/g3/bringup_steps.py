@@ -10,6 +10,8 @@ import struct
 
 from micropython import const
 
+from base import events
+from base.log import WARNING
 from plc.g3 import adp, counts, pib
 from plc.g3 import command as cmds
 from plc.g3.pan import Pan
@@ -28,6 +30,7 @@ FAIL = const(2)
 _COORDINATOR = const(1)
 _INIT_L_MS = const(1000)  # whether dialect L confirms INITIALIZE is UNCONFIRMED: wait a little, go on
 _DISCOVERY_MARGIN_MS = const(5000)
+_POSITIVE = const(0x7FFFFFFF)  # what a log record holds
 _FOREVER = b"\x7f\xff\xff\xff"
 
 
@@ -190,9 +193,11 @@ class Steps:
     def _counter_got(self, now: int, result: int, mv: memoryview, off: int, n: int) -> int:
         if result != cmds.CMD_OK or mv[off] != adp.SUCCESS or n < pib.VALUE_OFF + 4:
             return FAIL
-        self._counter = self._record.counter_to_set(pib.number(mv, off + pib.VALUE_OFF, 4))
-        if self._counter >= 0:
+        theirs = pib.number(mv, off + pib.VALUE_OFF, 4)
+        self._counter = self._record.counter_to_set(theirs)
+        if self._counter >= 0:  # a swapped modem, or one that has lost its memory
             self._shared.counters.inc(counts.COUNTER_RESTORED)
+            self._shared.record(WARNING, events.FRAME_COUNTER_JUMP, theirs & _POSITIVE, self._counter & _POSITIVE)
         return DONE
 
     def _discovered(self, now: int, result: int, mv: memoryview, off: int, n: int) -> int:

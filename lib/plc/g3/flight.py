@@ -52,7 +52,6 @@ class Flight:
         self.off = 0
         self.length = 0
         self.expects_reply = False
-        self.is_ping = False  # an ICMPv6 echo of our own, no APDU
         self.handle = 0
         self.since = 0  # submitted
         self.sent_at = 0

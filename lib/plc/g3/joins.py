@@ -128,7 +128,7 @@ class Joins:
     def _mismatch(self, now: int, eui64: memoryview, short_addr: int) -> None:
         """Somebody has an address that is not his: two would answer to it."""
         self._counters.inc(counts.JOIN_MISMATCH)
-        self._shared.tell(now, kinds.JOIN_FAILED, eui64, counts.JOIN_MISMATCH)
+        self._shared.tell(now, kinds.JOIN_MISMATCH, eui64)
         if self._shared.settings["kick_mismatch"]:
             self._mv[3 : 3 + _EUI_LEN] = eui64
             self._kick(short_addr)

@@ -14,6 +14,7 @@ from plc.g3 import adp
 from plc.g3 import command as cmds
 from plc.g3 import shared as kinds
 from plc.g3.command import Command
+from plc.g3.echo import LOST, NO_ROUTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _TIMEOUT = const(0xFF)
 
 
 class Probes:
-    """One route request at a time; pings and paths as `traffic` and `watch` allow."""
+    """One route request and one ping at a time; paths as `watch` allows."""
 
     def __init__(self, modem: "Modem", nodes: "Nodes", traffic: "Traffic", watch: "Watch", shared: "Shared") -> None:
         self._modem = modem
@@ -40,21 +41,30 @@ class Probes:
         self._shared = shared
         self._command = Command(self, 8)
         self._row = -1
+        self._is_for_ping = False  # the route discovery under way
+        self._has_found = False  # there was one for this ping already
         self._eui64 = memoryview(bytearray(_EUI_LEN))
-        traffic.on_ping = self._pinged
+        traffic.echo.on_end = self._pinged
 
     def ping(self, now: int, row: int) -> bool:
-        """Send an echo; PING_DONE or PING_FAILED. False when it cannot go now."""
-        return self._is_held(row) and self._traffic.ping(now, row)
+        """Send an echo once there is room; PING_DONE or PING_FAILED. False while another is under way."""
+        if not self._is_held(row) or self._is_for_ping or not self._traffic.echo.ask(now, row):
+            return False
+        self._has_found = False
+        return True
 
     def path(self, now: int, row: int) -> bool:
-        """Look the way to `row` up; the node list shows it."""
+        """Look the way to `row` up; PATH_DONE or PATH_FAILED, and the node list shows it."""
         return self._is_held(row) and self._watch.request_path(now, row)
 
     def route(self, now: int, row: int) -> bool:
         """Let the modem find a route to `row` anew; ROUTE_DONE. False while another is under way."""
         if not self._modem.is_up or not self._is_held(row) or self._modem.line_desk.has(self._command):
             return False
+        self._is_for_ping = False
+        return self._find_route(now, row)
+
+    def _find_route(self, now: int, row: int) -> bool:
         settings = self._shared.settings
         addr = self._nodes.addr(row)
         struct.pack_into(">BHB", self._command.mv, 0, adp.ROUTE_DISCOVERY, addr, settings["max_hops"])
@@ -64,16 +74,28 @@ class Probes:
 
     def on_command(self, now: int, command: "Command", result: int, mv: memoryview, off: int, n: int) -> None:
         """CommandOwner: the route discovery ended."""
-        self._nodes.title_into(self._row, self._eui64, 0)
         status = mv[off] if result == cmds.CMD_OK else _TIMEOUT
+        if self._is_for_ping:
+            self._is_for_ping = False
+            if status != adp.SUCCESS or not self._traffic.echo.ask(now, self._row):
+                self._pinged(now, self._row, LOST)
+            return
+        self._nodes.title_into(self._row, self._eui64, 0)
         self._shared.tell(now, kinds.ROUTE_DONE, self._eui64, status)
 
-    def _pinged(self, now: int, row: int, is_well: bool) -> None:
+    def _pinged(self, now: int, row: int, ms: int) -> None:
+        # NOTE: the echo itself asks for no route: the modem would take nobody's data while it looks for one.
+        if ms == NO_ROUTE and not self._has_found and not self._modem.line_desk.has(self._command):
+            self._has_found = self._is_for_ping = True
+            if self._find_route(now, row):
+                return
+            self._is_for_ping = False
         self._nodes.title_into(row, self._eui64, 0)
-        if is_well:
-            self._shared.tell(now, kinds.PING_DONE, self._eui64, self._links.rtt_ms(row))
-        else:
+        if ms < 0:
             self._shared.tell(now, kinds.PING_FAILED, self._eui64, row)
+        else:
+            self._links.note_rtt(row, ms)
+            self._shared.tell(now, kinds.PING_DONE, self._eui64, self._links.rtt_ms(row))
 
     def _is_held(self, row: int) -> bool:
         return row >= 0 and self._nodes.row_of_addr(self._nodes.addr(row)) == row

@@ -10,6 +10,7 @@ from base.counters import Counters
 from base.errors import LocalError
 from base.ticks import earliest, ticks_add, ticks_diff
 from plc.g3 import counts
+from plc.g3 import shared as kinds
 from plc.g3.cosem_values import CosemValues
 from plc.g3.links import Links
 from plc.g3.modem import Modem
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from plc.g3.settings import Settings
 
 _ALL_ROOM = 7
+_EUI_LEN = 8
 
 
 class Segment:
@@ -164,6 +166,9 @@ class Segment:
         if not self.is_up or self._nodes.row_of_addr(self._nodes.addr(row)) != row:
             return False
         self.joins.kick(now, row)
+        eui64 = bytearray(_EUI_LEN)
+        self._nodes.title_into(row, eui64, 0)
+        self._shared.tell(now, kinds.NODE_KICKED, memoryview(eui64), row)
         self.watch.lose(now, row)
         return True
 
@@ -200,12 +205,14 @@ class Segment:
     # --- inside ---
 
     def _settle(self, now: int) -> None:
-        """Something happened: if there is capacity now, offer it once."""
-        if self._is_offered or self._is_offering or not self.traffic.has_capacity():
+        """Something happened: if there is capacity now, offer it once; what is left is the echo's."""
+        if self._is_offering or not self.traffic.has_capacity():
             return
-        self._is_offered = self._is_offering = True
-        self._sink.on_free(now)
-        self._is_offering = False
+        if not self._is_offered:
+            self._is_offered = self._is_offering = True
+            self._sink.on_free(now)
+            self._is_offering = False
+        self.traffic.ping(now)
 
     def _stall_at(self, now: int) -> int:
         if self.modem.room == _ALL_ROOM or not self.is_up:

@@ -30,6 +30,10 @@ AUTH_FAILED = const(12)  # wrong PSK, or a replayed or forged message
 PING_DONE = const(13)  # number: round trip in ms
 PING_FAILED = const(14)
 ROUTE_DONE = const(15)  # number: status of the route discovery
+JOIN_MISMATCH = const(16)  # it finished with an address that is not its own
+NODE_KICKED = const(17)
+PATH_DONE = const(18)  # number: hops
+PATH_FAILED = const(19)
 EVENT_NAMES = (
     "join-unknown",
     "join-refused",
@@ -47,6 +51,10 @@ EVENT_NAMES = (
     "ping-done",
     "ping-failed",
     "route-done",
+    "join-mismatch",
+    "node-kicked",
+    "path-done",
+    "path-failed",
 )
 
 

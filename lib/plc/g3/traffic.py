@@ -13,15 +13,15 @@ from micropython import const
 from base.errors import LocalError
 from base.ticks import earliest, ticks_add, ticks_diff
 from plc.g3 import adp, counts
+from plc.g3 import echo as ec
 from plc.g3 import flight as fl
 from plc.g3.datagram import ECHO, HEAD_LEN, MULTICAST, Datagram
+from plc.g3.echo import Echo
 from plc.g3.flight import Flight
-from plc.medium import BROADCAST, DONE_NO_REPLY, DONE_REPLIED, UPLINK_LAST, UPLINK_MORE
+from plc.medium import BROADCAST, DONE_NO_REPLY, UPLINK_LAST, UPLINK_MORE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from plc.contract import MediumSink, Nodes
     from plc.g3.modem import Modem
     from plc.g3.shared import Shared
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _REQUEST_HEAD = const(6)  # command, handle, discover route, qos, length 2
 _DISCOVER = const(1)
 _HANDLES = const(255)
-_NO_APDU = memoryview(b"")
 
 # By adp.fate: event, counter.
 _EVENTS = (
@@ -44,9 +43,7 @@ _EVENTS = (
 
 
 class Traffic:
-    """All flights of one segment; one request buffer, filled anew for each. `on_ping(now, row, is_well)` is set."""
-
-    on_ping: "Callable[[int, int, bool], None]"
+    """All flights of one segment; one request buffer, filled anew for each. `echo` goes when they leave room."""
 
     def __init__(
         self, modem: "Modem", nodes: "Nodes", sink: "MediumSink", watch: "Watch", window: "Window", shared: "Shared"
@@ -64,6 +61,7 @@ class Traffic:
         self._settings = settings
         self._mv = memoryview(bytearray(_REQUEST_HEAD + settings["max_packet"]))
         self._handle = 0
+        self.echo = Echo(modem, self.packets, window, settings.timeout_ms("confirm_ms"))
 
     # --- down ---
 
@@ -77,7 +75,7 @@ class Traffic:
 
     def has_capacity(self, apdu_len: int = 1) -> bool:
         """One more APDU of so many octets would be taken for a node without a flight."""
-        if not self._modem.is_up or self.count(fl.WAITING) or self.count(fl.REQUESTED) >= self._settings["handles"]:
+        if not self._modem.is_up or self.count(fl.WAITING) or self._handles_full():
             return False
         return self.count(fl.FREE) > 0 and self._modem.has_room(HEAD_LEN + apdu_len)
 
@@ -98,18 +96,13 @@ class Traffic:
         flight.row = row
         flight.client_sap, flight.server_sap = saps
         flight.buf, flight.off, flight.length = mv, off, length
-        flight.is_ping = False
         flight.since = now
         return flight
 
-    def ping(self, now: int, row: int) -> bool:
-        """Send an ICMPv6 echo to `row`; `on_ping` tells how it ended. False when it cannot go now."""
-        flight = self.submit(now, row, (0, 0), _NO_APDU, 0, 0)
-        if flight is None:
-            return False
-        flight.is_ping = flight.expects_reply = True
-        self.give(now, flight)
-        return True
+    def ping(self, now: int) -> None:
+        """Everybody's APDUs were offered room: the echo that is wanted goes if there is some left."""
+        if self.echo.state == ec.WANTED and self.has_capacity():
+            self.echo.go(now, self._nodes.addr(self.echo.row))
 
     def give(self, now: int, flight: "Flight") -> None:
         """Hand the flight's APDU to the modem."""
@@ -120,8 +113,11 @@ class Traffic:
             dst = MULTICAST + self._settings["broadcast_group"]
         else:
             dst = self._nodes.addr(flight.row)
-        length = self._put(flight, dst)
         mv = self._mv
+        at = _REQUEST_HEAD + HEAD_LEN
+        mv[at : at + flight.length] = flight.buf[flight.off : flight.off + flight.length]
+        saps = (flight.client_sap, flight.server_sap)
+        length = self.packets.put(mv, _REQUEST_HEAD, dst, saps, flight.length)
         struct.pack_into(">BBBBH", mv, 0, adp.DATA_REQUEST, flight.handle, _DISCOVER, 0, length)
         flight.fire(fl.GIVEN)
         flight.deadline = ticks_add(now, self._settings.timeout_ms("confirm_ms"))
@@ -132,16 +128,10 @@ class Traffic:
             flight.since = ticks_add(now, -self._settings.timeout_ms("busy_ms"))
             flight.deadline = now
 
-    def _put(self, flight: "Flight", dst: int) -> int:
-        """Write the flight's packet behind the request's head; its octets."""
-        if flight.is_ping:
-            return self.packets.put_echo(self._mv, _REQUEST_HEAD, dst, flight.handle)
-        at = _REQUEST_HEAD + HEAD_LEN
-        self._mv[at : at + flight.length] = flight.buf[flight.off : flight.off + flight.length]
-        return self.packets.put(self._mv, _REQUEST_HEAD, dst, (flight.client_sap, flight.server_sap), flight.length)
-
     def on_confirm(self, now: int, status: int, handle: int) -> None:
         """DATA_CONFIRM."""
+        if handle == ec.HANDLE:
+            return self.echo.on_confirm(now, status)
         for flight in self.flights:
             if flight.state == fl.REQUESTED and flight.handle == handle:
                 event, counter = _EVENTS[adp.fate(status)]
@@ -149,8 +139,8 @@ class Traffic:
                 self._confirmed(now, flight, event)
                 if counter in (counts.TX_NO_ROUTE, counts.TX_UNCERTAIN) and flight.row >= 0:
                     self._watch.suspect(now, flight.row)
-                return
-        self._counters.inc(counts.CONFIRM_STRAY)
+                return None
+        return self._counters.inc(counts.CONFIRM_STRAY)
 
     def _confirmed(self, now: int, flight: "Flight", event: int) -> None:
         if event == fl.NO_ROOM:
@@ -164,8 +154,7 @@ class Traffic:
                 others = self.count(fl.AIR)
                 window_ms = self._window.reply_ms(flight.row, flight.length, others)
                 flight.deadline = ticks_add(now, window_ms)
-            if not flight.is_ping:
-                self._sink.on_sent(now, flight.row)
+            self._sink.on_sent(now, flight.row)
         self._fire(now, flight, event)
 
     # --- up ---
@@ -181,20 +170,14 @@ class Traffic:
             return self._counters.inc(counts.RX_UNKNOWN_SRC)
         self._watch.heard(now, row, lqi)
         if wrong == ECHO:
-            return self._echoed(now, row)
+            return self.echo.on_reply(now, row, packet.ident)
         self._counters.inc(counts.RX_APDU)
         client_sap, server_sap, length = packet.client_sap, packet.server_sap, packet.apdu_len
         verdict = self._sink.on_uplink(now, row, client_sap, server_sap, mv, packet.apdu_off, length)
         flight = self.of(row)
-        if flight is None or flight.state != fl.AIR or flight.is_ping:
+        if flight is None or flight.state != fl.AIR:
             return self._counters.inc(counts.UPLINK_UNASKED)
         return self._answered(now, flight, verdict, length)
-
-    def _echoed(self, now: int, row: int) -> None:
-        flight = self.of(row)
-        if flight is not None and flight.is_ping and flight.handle == self.packets.ident:
-            self._window.learn(now, row, 0, 0, flight.sent_at)
-            self._fire(now, flight, fl.ANSWERED)
 
     def _answered(self, now: int, flight: "Flight", verdict: int, length: int) -> None:
         if verdict == UPLINK_LAST:
@@ -217,6 +200,7 @@ class Traffic:
 
     def on_deadline(self, now: int) -> None:
         """Act on what is due."""
+        self.echo.on_deadline(now)
         for flight in self.flights:
             if flight.state == fl.FREE or ticks_diff(now, flight.deadline) < 0:
                 continue
@@ -232,8 +216,8 @@ class Traffic:
                 flight.deadline = ticks_add(now, self._settings["busy_gap_ms"])
 
     def next_deadline(self) -> "int | None":
-        """Soonest deadline of a flight."""
-        due = None
+        """Soonest deadline of a flight, or of the echo."""
+        due = self.echo.next_deadline()
         for flight in self.flights:
             if flight.state != fl.FREE:
                 due = earliest(due, flight.deadline)
@@ -241,16 +225,19 @@ class Traffic:
 
     def modem_down(self, now: int) -> None:
         """Everything in the air ends."""
+        self.echo.modem_down(now)
         for flight in self.flights:
             if flight.state != fl.FREE:
                 self._fire(now, flight, fl.DOWN)
 
     # --- inside ---
 
+    def _handles_full(self) -> bool:
+        requested = self.count(fl.REQUESTED) + (self.echo.state == ec.REQUESTED)
+        return requested >= self._settings["handles"]
+
     def _may_give(self, flight: "Flight") -> bool:
-        if self.count(fl.REQUESTED) >= self._settings["handles"]:
-            return False
-        return self._modem.has_room(HEAD_LEN + flight.length)
+        return not self._handles_full() and self._modem.has_room(HEAD_LEN + flight.length)
 
     def _free(self) -> "Flight":
         for flight in self.flights:
@@ -266,7 +253,4 @@ class Traffic:
         if outcome == DONE_NO_REPLY:
             self._counters.inc(counts.NO_REPLY)
             self._watch.missed(now, row)
-        if flight.is_ping:
-            self.on_ping(now, row, outcome == DONE_REPLIED)
-        else:
-            self._sink.on_done(now, row, outcome)
+        self._sink.on_done(now, row, outcome)

@@ -17,6 +17,7 @@ from base.log import NOTICE, WARNING
 from base.ticks import earliest, ticks_add, ticks_diff
 from plc.g3 import adp, counts
 from plc.g3 import command as cmds
+from plc.g3 import shared as kinds
 from plc.g3.command import Command
 from plc.medium import (
     NODE_ASSIGNED,
@@ -54,6 +55,7 @@ class Watch:
         self._shared = shared
         self._settings = shared.settings
         self._command = Command(self, 8)
+        self._eui64 = memoryview(bytearray(8))
         self._queue = array("h", [-1] * _CAPACITY)
         self._dues = [0] * _CAPACITY  # ticks: wider than 32 bits on some ports
         self._cursor = 0
@@ -108,10 +110,7 @@ class Watch:
 
     def request_path(self, now: int, row: int) -> bool:
         """Ask for `row` at once (management); the result is in `links` and in the node's state."""
-        if row < 0 or row >= self._nodes.capacity:
-            return False
-        self._push(now, row)
-        return True
+        return 0 <= row < self._nodes.capacity and self._push(now, row)
 
     def lose(self, now: int, row: int) -> None:
         """The node left, was expelled or does not answer any more."""
@@ -168,10 +167,12 @@ class Watch:
         self.links.note_rtt(row, ticks_diff(now, self._begun_at))
         if self._nodes.row_of_addr(self._nodes.addr(row)) == row:
             self.alive(now, row)
+        self._told(now, row, kinds.PATH_DONE, self.links.hops(row))
 
     def failed(self, now: int, row: int) -> None:
         """There is no way to `row` now: lost after so many times."""
         self._shared.counters.inc(counts.PATHS_FAILED)
+        self._told(now, row, kinds.PATH_FAILED, 0)
         fails = self.links.failed(row)
         if self._nodes.state(row) != NODE_ONLINE:
             return
@@ -179,6 +180,10 @@ class Watch:
             self.lose(now, row)
         else:
             self._push(ticks_add(now, _AGAIN_MS), row)
+
+    def _told(self, now: int, row: int, kind: int, number: int) -> None:
+        self._nodes.title_into(row, self._eui64, 0)
+        self._shared.tell(now, kind, self._eui64, number)
 
     def _ask(self, now: int, row: int) -> None:
         self.links.note_asked(row, self._shared.seconds(now))
@@ -224,18 +229,19 @@ class Watch:
             return now_s - self.links.asked_s(row) >= self._settings["lost_retry_s"]
         return False
 
-    def _push(self, due: int, row: int) -> None:
-        """Note `row`; the earlier of two dues holds; when the list is full the walk comes by anyway."""
+    def _push(self, due: int, row: int) -> bool:
+        """Note `row`; the earlier of two dues holds. False when the list is full: the walk comes by anyway."""
         free = -1
         for i in range(_CAPACITY):
             if self._queue[i] == row:
                 if ticks_diff(due, self._dues[i]) < 0:
                     self._dues[i] = due
-                return
+                return True
             if self._queue[i] < 0:
                 free = i
         if free < 0:
-            return self._shared.counters.inc(counts.WATCH_FULL)
+            self._shared.counters.inc(counts.WATCH_FULL)
+            return False
         self._queue[free] = row
         self._dues[free] = due
-        return None
+        return True
