@@ -237,7 +237,7 @@ def test_set_and_action_where_agreed_on_say_why_not():
         assert bench.ask(b"\xc1\x01\xc5" + target + b"\x02\x00\x00") == b"\xc5\x01\xc5" + bytes([result])
         assert bench.ask(b"\xc3\x01\xc5" + target + b"\x01\x00") == b"\xc7\x01\xc5" + bytes([result, 0])
         assert bench.ask(b"\xc1\x01\x85" + target + b"\x02\x00\x00") == b""
-    assert bench.ask(b"\xc1\x02\xc5" + clock) == _GARBAGE
+    assert bench.ask(b"\xc1\x06\xc5" + clock) == _GARBAGE
     assert bench.ask(_GET_LDN)[:1] == b"\xc4"
 
 

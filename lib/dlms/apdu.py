@@ -33,10 +33,22 @@ GET_WITH_LIST = const(3)
 
 # Kinds of SET-request and SET-response, of ACTION-request and ACTION-response.
 SET_NORMAL = const(1)
+SET_FIRST_BLOCK = const(2)
+SET_BLOCK = const(3)
 SET_WITH_LIST = const(4)
+SET_LIST_FIRST_BLOCK = const(5)
+SET_RESPONSE_BLOCK = const(2)
+SET_RESPONSE_LAST_BLOCK = const(3)
+SET_RESPONSE_LAST_BLOCK_LIST = const(4)
 SET_RESPONSE_WITH_LIST = const(5)
 ACTION_NORMAL = const(1)
+ACTION_NEXT_BLOCK = const(2)
 ACTION_WITH_LIST = const(3)
+ACTION_FIRST_BLOCK = const(4)
+ACTION_LIST_FIRST_BLOCK = const(5)
+ACTION_BLOCK = const(6)
+ACTION_RESPONSE_BLOCK = const(2)
+ACTION_RESPONSE_NEXT_BLOCK = const(4)
 
 # Data-Access-Result; Action-Result has the same numbers for what both know.
 SUCCESS = const(0)
@@ -53,6 +65,8 @@ LONG_GET_ABORTED = const(15)
 NO_LONG_GET_IN_PROGRESS = const(16)
 LONG_SET_ABORTED = const(17)
 NO_LONG_SET_IN_PROGRESS = const(18)
+LONG_ACTION_ABORTED = const(15)  # of Action-Result, as the next
+NO_LONG_ACTION_IN_PROGRESS = const(16)
 DATA_BLOCK_NUMBER_INVALID = const(19)
 OTHER_REASON = const(250)
 
@@ -67,12 +81,14 @@ SERVICE_PDU_TOO_LONG = const(4)
 # Conformance block, bit 0 of the standard = 0x800000.
 CONF_ATTRIBUTE_0_GET = const(0x002000)
 CONF_BLOCK_GET = const(0x001000)
+CONF_BLOCK_SET = const(0x000800)
+CONF_BLOCK_ACTION = const(0x000400)
 CONF_MULTIPLE_REFERENCES = const(0x000200)
 CONF_GET = const(0x000010)
 CONF_SET = const(0x000008)
 CONF_SELECTIVE_ACCESS = const(0x000004)
 CONF_ACTION = const(0x000001)
-CONF_KEYED = const(0x00321D)  # all that is served here
+CONF_KEYED = const(0x003E1D)  # all that is served here
 
 # What each request needs to have been agreed.
 SERVICE_CONFORMANCE = {GET_REQUEST: CONF_GET, SET_REQUEST: CONF_SET, ACTION_REQUEST: CONF_ACTION}
@@ -131,6 +147,16 @@ def read_list_count(reader: "Reader") -> int:
     if not 0 < count <= MAX_LIST:
         raise RemoteError("list of %d" % count)
     return count
+
+
+def read_block(reader: "Reader") -> "tuple[bool, int, int]":
+    """(is last, block number, length) of a data block or p-block that ends the APDU; its octets come next."""
+    is_last = reader.octet() != 0
+    number = reader.unsigned(4)
+    length = reader.count()
+    if length != reader.left:
+        raise RemoteError("block of %d octets, %d there" % (length, reader.left))
+    return is_last, number, length
 
 
 def expect_room(writer: "Writer", length: int) -> None:

@@ -13,6 +13,10 @@ from dlms.apdu import CONF_ATTRIBUTE_0_GET, CONF_BLOCK_GET, CONF_GET, CONF_KEYED
 from dlms.cosem.object import ROLE_PUBLIC
 from dlms.transfer import Transfer
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dlms.reassembly import Reassembly
+
 NO_CONNECTION = const(-1)
 PUBLIC_SAP = const(16)
 # Longest answer to a client that never said what it can take (pre-established). Every
@@ -48,19 +52,23 @@ def keyed_client(sap: int, role: int) -> Client:
 
 
 class Association:
-    """One slot. `connection` is NO_CONNECTION while it is free; max_send 0 = no limit."""
+    """One slot. `connection` is NO_CONNECTION while it is free; max_send 0 = no limit.
 
-    def __init__(self, client: Client) -> None:
+    What it leased of `store` goes back with it.
+    """
+
+    def __init__(self, client: Client, store: "Reassembly") -> None:
         self.connection = NO_CONNECTION
         self.client = client
         self.conformance = 0
         self.max_send = 0
         self.last_used = 0
         self.transfer = Transfer()
+        self._store = store
 
     def open(self, connection: int, client: Client, conformance: int, max_send: int) -> None:
-        """Take the slot; a long GET of an association before it is forgotten."""
-        self.transfer.close()
+        """Take the slot; nothing is left of an association before it."""
+        self.close()
         self.connection = connection
         self.client = client
         self.conformance = conformance
@@ -69,14 +77,15 @@ class Association:
     def close(self) -> None:
         """Free the slot."""
         self.transfer.close()
+        self._store.release(self)
         self.connection = NO_CONNECTION
 
 
 class Associations:
     """`count` slots; an association unused for `timeout_ms` (0 = never) is closed."""
 
-    def __init__(self, count: int, any_client: Client, timeout_ms: int) -> None:
-        self._slots = [Association(any_client) for _ in range(count)]
+    def __init__(self, count: int, any_client: Client, timeout_ms: int, store: "Reassembly") -> None:
+        self._slots = [Association(any_client, store) for _ in range(count)]
         self._timeout_ms = timeout_ms
 
     def find(self, connection: int, sap: int) -> "Association | None":

@@ -15,6 +15,7 @@ from dlms.association import Associations
 from dlms.axdr import Reader, Writer
 from dlms.cosem.association_ln import AssociationView
 from dlms.get_service import GetService
+from dlms.reassembly import Reassembly
 from dlms.set_service import SetService
 from dlms.targets import Targets
 
@@ -31,6 +32,9 @@ MIN_PDU = const(64)
 # An association nobody used for this long is closed. An HES that reads a long list over a
 # poor cellular link pauses for its own time-outs (4 x 10 s, facts 1), not for minutes.
 ASSOCIATION_TIMEOUT_MS = const(600000)
+# Whoever begins a long request and says nothing for so long has to begin again if somebody else
+# wants the buffer: three times the 10 s an HES waits for an answer (facts 1).
+_REASSEMBLY_TIMEOUT_MS = const(30000)
 
 
 class LogicalDevice:
@@ -38,7 +42,7 @@ class LogicalDevice:
 
     `max_pdu` is the longest APDU taken (told to clients in the AARE). `counters` (from
     stats.new_counters) are given when one of the objects shows them. `audit` hears of every
-    SET and ACTION. Slots, reader and
+    SET and ACTION. `reassembly_len` octets are there for one long request or answer at a time. Slots, reader and
     writer are made here; a request allocates a few small objects, never by length.
     """
 
@@ -51,16 +55,18 @@ class LogicalDevice:
         timeout_ms: int = ASSOCIATION_TIMEOUT_MS,
         counters: "Counters | None" = None,
         audit: "Audit | None" = None,
+        reassembly_len: int = 2048,
     ) -> None:
         self.counters = stats.new_counters() if counters is None else counters
         self.max_pdu = max_pdu
         self._clients = clients
-        self._associations = Associations(associations_cnt, clients[0], timeout_ms)
+        store = Reassembly(reassembly_len, _REASSEMBLY_TIMEOUT_MS)
+        self._associations = Associations(associations_cnt, clients[0], timeout_ms, store)
         self._view = AssociationView(objects, max_pdu)
         targets = Targets(self._view.objects)
         self._get = GetService(targets, self.counters)
-        self._set = SetService(targets, self.counters, audit or _no_audit)
-        self._action = ActionService(targets, self.counters, audit or _no_audit)
+        self._set = SetService(targets, self.counters, store, audit or _no_audit)
+        self._action = ActionService(targets, self.counters, store, audit or _no_audit)
         self._reader = Reader()
         self._writer = Writer()
         self._aarq = acse.Aarq()

@@ -20,6 +20,8 @@ UNANSWERED = const(11)
 SET_REFUSED = const(12)
 ACTION_REFUSED = const(13)
 RETURN_DATA_LOST = const(14)
+LONG_SET_BROKEN = const(15)
+LONG_ACTION_BROKEN = const(16)
 
 _NAMES = (
     "dlms-requests",
@@ -37,6 +39,8 @@ _NAMES = (
     "dlms-set-refused",
     "dlms-action-refused",
     "dlms-return-data-lost",
+    "dlms-long-set-broken",
+    "dlms-long-action-broken",
 )
 
 

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""The one buffer of a logical device in which requests and answers longer than an APDU are put together.
+
+It is leased to one association at a time, for one purpose, and comes back when that ends,
+when the association does, or when another one wants it and nothing moved for `timeout_ms`.
+Law: a peer can use no memory but this, and whoever finds it taken is told to come later.
+"""
+
+from micropython import const
+
+from base.ticks import ticks_diff
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dlms.association import Association
+
+# What it is leased for.
+FREE = const(0)
+SET_BLOCKS = const(1)
+SET_LIST_BLOCKS = const(2)
+ACTION_BLOCKS = const(3)
+ACTION_LIST_BLOCKS = const(4)
+ACTION_RETURN = const(5)  # return data, going out
+GBT_REQUEST = const(6)
+GBT_ANSWER = const(7)  # going out
+
+
+class Reassembly:
+    """`size` octets; `length` of them are filled, `sent` of them went out. `block_number` is the last one's."""
+
+    def __init__(self, size: int, timeout_ms: int) -> None:
+        self.size = size
+        self.mv = memoryview(bytearray(size))
+        self.purpose = FREE
+        self.length = 0
+        self.sent = 0
+        self.block_number = 0
+        self._owner: "Association | None" = None
+        self._timeout_ms = timeout_ms
+        self._used_at = 0
+
+    def lease(self, now: int, association: "Association", purpose: int) -> bool:
+        """Take it, empty; what the same association had in it before is dropped. False: somebody else has it."""
+        if not self.is_free_for(now, association):
+            return False
+        self._owner = association
+        self.purpose = purpose
+        self.length = 0
+        self.sent = 0
+        self.block_number = 0
+        self._used_at = now
+        return True
+
+    def is_free_for(self, now: int, association: "Association") -> bool:
+        """Nobody has it, or this association, or one that let it lie. A GBT request being served keeps it."""
+        if self._owner is association:
+            return self.purpose != GBT_REQUEST
+        return self.purpose == FREE or ticks_diff(now, self._used_at) >= self._timeout_ms
+
+    def is_held(self, association: "Association", purpose: int) -> bool:
+        """This association has it, for this."""
+        return self._owner is association and self.purpose == purpose
+
+    def append(self, now: int, octets: "memoryview | bytes", off: int, length: int) -> bool:
+        """Put `octets[off : off + length]` behind the rest; False: too long, the lease has ended."""
+        end = self.length + length
+        if end > self.size:
+            self.purpose = FREE
+            return False
+        self.mv[self.length : end] = octets[off : off + length]
+        self.length = end
+        self._used_at = now
+        return True
+
+    def touch(self, now: int) -> None:
+        """It is in use."""
+        self._used_at = now
+
+    def release(self, association: "Association") -> None:
+        """Give it back, if this association has it."""
+        if self._owner is association:
+            self._owner = None
+            self.purpose = FREE
