@@ -90,26 +90,33 @@ class _Aes:
     def __init__(self, key: Any, mode: int, iv: Any = None) -> None:
         if mode not in (1, 2):
             raise ValueError("mode")
+        if len(key) not in (16, 32):
+            raise ValueError("key")
         self._cipher = Cipher(algorithms.AES(bytes(key)), modes.ECB() if mode == 1 else modes.CBC(bytes(iv)))
         self._use: Any = None
 
-    def encrypt(self, octets: Any) -> bytes:
-        """Whole blocks."""
-        return self._run(octets, "encryptor")
+    def encrypt(self, octets: Any, out: Any = None) -> Any:
+        """Whole blocks; into `out` when it is given."""
+        return self._run(octets, "encryptor", out)
 
-    def decrypt(self, octets: Any) -> bytes:
-        """Whole blocks."""
-        return self._run(octets, "decryptor")
+    def decrypt(self, octets: Any, out: Any = None) -> Any:
+        """Whole blocks; into `out` when it is given."""
+        return self._run(octets, "decryptor", out)
 
-    def _run(self, octets: Any, kind: str) -> bytes:
+    def _run(self, octets: Any, kind: str, out: Any) -> Any:
         if len(octets) % 16:
             raise ValueError("blksize % 16")
         if self._use is None:
             self._use = (kind, getattr(self._cipher, kind)())
         if self._use[0] != kind:
             raise ValueError("can't encrypt & decrypt")
+        if out is not None and len(out) < len(octets):
+            raise ValueError("output too small")
         changed: bytes = self._use[1].update(bytes(octets))
-        return changed
+        if out is None:
+            return changed
+        out[: len(changed)] = changed
+        return out
 
 
 class _Deque(collections.deque[Any]):

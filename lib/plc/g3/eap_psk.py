@@ -10,6 +10,7 @@ import struct
 
 from micropython import const
 
+from base.constant_time import is_equal
 from base.errors import RemoteError
 from plc.g3 import eax
 
@@ -98,7 +99,7 @@ class Exchange:
             raise RemoteError(MALFORMED)
         rand_p = bytes(rest[:_RAND_LEN])
         expected = eax.cmac(encrypt, self._ak, bytes(id_p) + bytes(id_s) + self.rand_s + rand_p)
-        if not eax.is_equal(expected, rest[_RAND_LEN : _RAND_LEN + _MAC_LEN]):
+        if not is_equal(expected, rest[_RAND_LEN : _RAND_LEN + _MAC_LEN]):
             raise RemoteError(BAD_MAC_P)
         self._rand_p = rand_p
         self._tek = derive_tek(encrypt, self._kdk, rand_p)

@@ -7,6 +7,8 @@ costs some thirty blocks, so clarity goes before speed; every call allocates its
 
 from micropython import const
 
+from base.constant_time import is_equal
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,16 +44,6 @@ def open_sealed(
     if not is_equal(_tag(encrypt, key, counter, header, cipher), tag):
         return None
     return _ctr(encrypt, key, counter, cipher)
-
-
-def is_equal(a: "Octets", b: "Octets") -> bool:
-    """Equal octets; takes as long for a difference in the first as in the last."""
-    if len(a) != len(b):
-        return False
-    difference = 0
-    for i in range(len(a)):
-        difference |= a[i] ^ b[i]
-    return difference == 0
 
 
 def _tag(encrypt: "Encrypt", key: "Octets", counter: bytes, header: "Octets", cipher: "Octets") -> bytes:
