@@ -27,9 +27,18 @@ from app.push import PushRoute
 from app.replies import HEADROOM
 from app.sessions import Listener
 from app.settings import Settings
-from app.startup import live_settings, log_configuration, log_start, push_targets, router_extras, rules_from
+from app.startup import (
+    live_settings,
+    log_configuration,
+    log_start,
+    push_targets,
+    router_extras,
+    rules_from,
+    tls_identity,
+)
 from app.supervisor import Supervisor
 from app.upkeep import Upkeep
+from app.wan import Wan
 from base.log import LEVELS, Log
 from base.slab import Slab
 from dlms.stats import new_counters
@@ -38,12 +47,7 @@ from gateway.registration import Table
 from gateway.router import Router
 from hal import clock
 from hal.leaf import leaf
-from hal.net import no_delay
 from plc.access import Access
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from app.supervisor import Duty
 
 VERSION = b"0.1.0"
 _TAILROOM = 16
@@ -82,6 +86,8 @@ side = media.build(around)
 segment = side.segment
 push = PushRoute(slab, push_targets(config), config.number("push.queue"), log)
 listener = Listener(forwarder, slab, config, clock, log)
+identity = tls_identity(config, store, log)
+listener.secure = identity.secure if identity else None
 
 parts = Parts()
 parts.config = config
@@ -108,22 +114,10 @@ upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership) + sid
 upkeep.medium = segment
 
 
-async def accept(reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter") -> None:
-    """One head-end connects."""
-    no_delay(writer)
-    await listener.serve(reader, writer)
-
-
-async def serve_wan(duty: "Duty") -> None:
-    """The DLMS listener, for as long as the network is there."""
-    await leaf.network_up()
-    server = await asyncio.start_server(accept, config.text("wan.address"), config.number("wan.port"))
-    try:
-        configuration.keep_good(store, config)
-        log_start(log, table, console)
-        await server.wait_closed()
-    finally:
-        server.close()
+def on_up() -> None:
+    """The gateway can be reached."""
+    configuration.keep_good(store, config)
+    log_start(log, table, console)
 
 
 async def run() -> None:
@@ -138,7 +132,9 @@ async def run() -> None:
         supervisor.add("timer", Timer(segment, forwarder, clock).run, budget_ms=5000)
         supervisor.add("modem-reader", ModemReader(port, segment, clock).run, is_needed=True)
     supervisor.add("upkeep", upkeep.run, budget_ms=10000)
-    supervisor.add("wan", serve_wan, is_needed=True)
+    supervisor.add("wan", Wan(config, listener, leaf.network_up, on_up).run, is_needed=True)
+    if identity is not None:
+        supervisor.add("tls", identity.run)
     if config["push.targets"]:
         supervisor.add("push", push.run)
     gc.collect()

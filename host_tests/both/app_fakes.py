@@ -28,11 +28,15 @@ class Stream:
         self.is_stuck = False  # the peer takes nothing
         self.error = None
         self.reads = 0
+        self.peer = ("127.0.0.1", 50000)
         self._in = b""
         self._eof = False
         self._step = step
         self._pending = b""
         self._wake = asyncio.Event()
+
+    def get_extra_info(self, name):
+        return self.peer
 
     def feed(self, octets):
         self._in += octets
@@ -127,7 +131,7 @@ class Wan:
     async def connect(self, step=4096):
         """A head-end connects: its stream."""
         stream = Stream(step)
-        asyncio.create_task(self.listener.serve(stream, stream))
+        asyncio.create_task(self.listener.serve(stream))
         await settle()
         return stream
 

@@ -6,7 +6,7 @@ printed from this table (`tools/config_doc.py`), validation reads it, defaults c
 The rows of a medium stand in a table of its own: they describe, they import nothing of plc.
 """
 
-from app import schema_g3, schema_sfsk
+from app import schema_access, schema_g3, schema_sfsk
 from app.schema_kinds import BOOL, CHOICE, EXTRAS, INT, TARGETS, TEXT
 
 _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
@@ -49,8 +49,8 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("board.power_pin", TEXT, 1, 16, "D4", "pin that enables the modem's supply"),
 )  # fmt: skip
 
-SCHEMA = _GENERAL + schema_sfsk.ROWS + schema_g3.ROWS
+SCHEMA = _GENERAL + schema_access.ROWS + schema_sfsk.ROWS + schema_g3.ROWS
 
 # Settings that a change over DLMS puts into effect at once; somebody must have registered for each
 # (app.settings). All others: at the next start.
-LIVE = ("log_level",)
+LIVE = ("log_level", "firewall")

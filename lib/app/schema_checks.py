@@ -7,8 +7,9 @@ over DLMS (app.config, app.settings).
 
 from micropython import const
 
+from app import firewall
 from app.media import title_len
-from app.schema_kinds import BOOL, CHOICE, CLOCK, EXTRAS, HEX, INT, TARGETS, TEXT
+from app.schema_kinds import BOOL, CHOICE, CLOCK, EXTRAS, HEX, INT, RULES, TARGETS, TEXT
 
 _MOST_BUFFER_OCTETS = const(131072)  # half of the smallest board's heap
 _FIRST_EXTRA_SAP = const(0x1000)  # above every gateway LD, below the mirror LDs at 0x2010
@@ -88,6 +89,17 @@ def _check_extras(value: object, low: int, high: int) -> str:
     return ""
 
 
+def _check_rules(value: object, low: int, high: int) -> str:
+    if not isinstance(value, list) or len(value) > high:
+        return "must be a list of at most %d rules" % high
+    for rule in value:
+        try:
+            firewall.parse(rule)
+        except ValueError as error:
+            return "in each rule: %s" % error
+    return ""
+
+
 _CHECKS = {
     INT: _check_int,
     BOOL: _check_bool,
@@ -97,6 +109,7 @@ _CHECKS = {
     CLOCK: _check_clock,
     TARGETS: _check_targets,
     EXTRAS: _check_extras,
+    RULES: _check_rules,
 }
 
 

@@ -10,6 +10,8 @@ import asyncio
 
 from micropython import const
 
+from app.door import DENIED, HANDSHAKES, LETS_IN, TOO_FAST, TOO_MANY, Door
+from app.firewall import DLMS, TLS
 from app.replies import HEADROOM
 from base import events
 from base.counters import Counters
@@ -18,9 +20,12 @@ from base.log import NOTICE, WARNING
 from base.ring import Ring
 from base.ticks import ticks_diff
 from dlms.wrapper import WPDU_HEADER, WPDU_READY, WpduReader
+from hal.net import peer_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.config import Config
     from app.forwarder import Forwarder
     from base.log import Log
@@ -34,14 +39,15 @@ BAD_HEADER = const(1)
 IDLE = const(2)
 PARTIAL = const(3)
 SLOW = const(4)
-TOO_MANY = const(5)
-TOO_FAST = const(6)
 NETWORK = const(7)
+TLS_FAILED = const(11)
 NAMES = (
     "closed-by-peer", "closed-bad-header", "closed-idle", "closed-partial-wpdu", "closed-slow-peer",
-    "refused-too-many", "refused-too-fast", "closed-network-error", "opened",
+    "refused-too-many", "refused-too-fast", "closed-network-error", "opened", "refused-by-firewall",
+    "refused-handshakes", "closed-tls-failed",
 )  # fmt: skip
 _OPENED = const(8)
+assert (TOO_MANY, TOO_FAST, DENIED, HANDSHAKES) == (5, 6, 9, 10)
 
 
 class Session:
@@ -58,7 +64,10 @@ class Session:
         self.reading: "object | None" = None
         self.writing: "object | None" = None
         self.reading_buf = -1
-        self.owes_octets = False  # a WPDU has begun and is not complete
+        self.owes_octets = False  # a WPDU has begun and is not complete, or a handshake
+        self.is_secured = True  # nothing more to agree on before the first WPDU
+        self.service = DLMS  # of app.firewall: which listener it came in by
+        self.peer = b""  # IPv4 address
         self.heard_at = 0
         self.sending_since = -1  # tick at which the write in progress began
 
@@ -87,6 +96,10 @@ class Session:
         for task in (self.reading, self.writing):
             if task is not None and task is not me:
                 task.cancel()  # type: ignore[attr-defined]
+
+    def close_idle(self) -> None:
+        """Closed for its silence."""
+        self.close(IDLE)
 
     async def write_out(self, clock: "object") -> None:
         """The writer task: queue to socket until closed."""
@@ -130,29 +143,33 @@ class Listener:
         self.sessions: "list[Session]" = []
         self.counters = Counters(NAMES)
         self._numbers = 0
-        self._second_began = clock.ticks_ms()  # type: ignore[attr-defined]
-        self._this_second = 0
+        self.door = Door(config, self.sessions, clock.ticks_ms())  # type: ignore[attr-defined]
+        self.secure: "Callable[[object], object] | None" = None  # TLS over an accepted stream; OSError
 
-    async def serve(self, reader: "object", writer: "object") -> None:
-        """One connection, from accept to close (callback of asyncio.start_server)."""
+    async def serve(self, stream: "object", service: int = DLMS) -> None:
+        """One connection, from accept to close; `stream` reads and writes."""
         now = self._clock.ticks_ms()  # type: ignore[attr-defined]
-        refusal = self._refusal(now)
-        if refusal >= 0:
+        peer = peer_address(stream)
+        refusal = self.door.refusal(now, service, peer)
+        secured = stream
+        if refusal == LETS_IN and service == TLS:
+            secured = self._secured(stream)
+            refusal = LETS_IN if secured is not None else TLS_FAILED
+        if refusal != LETS_IN:
             self.counters.inc(refusal)
-            if self._this_second <= self._config.number("wan.connects_per_s") + 1:  # a flood is one record a second
+            if self.door.is_loud():
                 self._log.add(WARNING, events.WAN_REFUSED, a=refusal)
-            await _close(writer)
+            await _close(stream)
             return
-        self._numbers += 1
-        session = Session(self._numbers, writer, self._slab, self._config.number("wan.send_queue"))
-        session.heard_at = now
-        self.sessions.append(session)
+        session = self._admit(now, secured, service, peer)
+        session.is_secured = service != TLS
+        session.owes_octets = not session.is_secured  # the handshake: who is not through in time goes
         try:
             self._begin(session)
-            await self._read_in(session, reader)
+            await self._read_in(session, secured)
             session.close(BY_PEER)
         except OSError:
-            session.close(NETWORK)
+            session.close(NETWORK if session.is_secured else TLS_FAILED)
         finally:
             session.close(NETWORK)
             await self._end(session)
@@ -172,40 +189,27 @@ class Listener:
 
     # --- inside ---
 
+    def _secured(self, stream: object) -> "object | None":
+        """TLS over the stream; None when there is no memory for it, or no certificate."""
+        try:
+            return None if self.secure is None else self.secure(stream)
+        except (OSError, ValueError, MemoryError):
+            return None
+
+    def _admit(self, now: int, stream: "object", service: int, peer: bytes) -> Session:
+        self._numbers += 1
+        session = Session(self._numbers, stream, self._slab, self._config.number("wan.send_queue"))
+        session.heard_at = now
+        session.service = service
+        session.peer = peer
+        self.sessions.append(session)
+        return session
+
     def _begin(self, session: Session) -> None:
         session.reading = asyncio.current_task()
         session.writing = asyncio.create_task(session.write_out(self._clock))
         self.counters.inc(_OPENED)
         self._log.add(NOTICE, events.WAN_OPEN, a=session.number)
-
-    def _refusal(self, now: int) -> int:
-        """Why this connection may not come in, -1 if it may."""
-        # NOTE: below 0 it began longer ago than the ticks can say (6 days): a quiet week must not end in days
-        # of refusals.
-        if not 0 <= ticks_diff(now, self._second_began) < 1000:
-            self._second_began = now
-            self._this_second = 0
-        self._this_second += 1
-        if self._this_second > self._config.number("wan.connects_per_s"):
-            return TOO_FAST
-        if len(self.sessions) < self._config.number("wan.sessions") or self._makes_room(now):
-            return -1
-        return TOO_MANY
-
-    def _makes_room(self, now: int) -> bool:
-        """Close the session that has been silent longest, if that is long; else nobody has to go.
-
-        NOTE: four head-ends that vanished without a word would otherwise lock everybody out for
-        the idle time: the board's sockets have no keep-alive.
-        """
-        oldest = None
-        for session in self.sessions:
-            if session.is_open and (oldest is None or ticks_diff(session.heard_at, oldest.heard_at) < 0):
-                oldest = session
-        if oldest is None or ticks_diff(now, oldest.heard_at) < 1000 * self._config.number("wan.spare_s"):
-            return False
-        oldest.close(IDLE)
-        return True
 
     async def _read_in(self, session: Session, reader: "object") -> None:
         wpdu = WpduReader(self._config.number("wan.max_apdu"))
@@ -216,6 +220,7 @@ class Listener:
             if not n:
                 return
             session.heard_at = self._clock.ticks_ms()  # type: ignore[attr-defined]
+            session.is_secured = True
             try:
                 step = wpdu.advance(n)
             except RemoteError:

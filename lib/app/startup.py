@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from app.config import Config
     from app.console import Console
     from app.settings import Settings
+    from app.tls_identity import TlsIdentity
     from base.log import Log
     from gateway.registration import Table
+    from hal.store import FileStore
 
 
 def rules_from(config: "Config") -> Rules:
@@ -51,6 +53,16 @@ def live_settings(settings: "Settings", config: "Config", log: "Log") -> None:
         log.level = LEVELS.index(config.text("log_level"))
 
     settings.register("log_level", set_level)
+def tls_identity(config: "Config", store: "FileStore", log: "Log") -> "TlsIdentity | None":
+    """What TLS on the WAN shows and trusts, read from flash; None when nothing uses TLS (nor takes RAM for it)."""
+    if not config.number("tls.port") and not config["tls.push"]:
+        return None
+    from app.tls_identity import TlsIdentity
+    from hal import tls
+
+    identity = TlsIdentity(store, tls, bool(config["tls.client_certificate"]), log)
+    identity.load()
+    return identity
 
 
 def log_start(log: "Log", table: "Table", console: "Console") -> None:

@@ -59,6 +59,8 @@ REKEY_MISSED = const(47)
 REKEY_WANTS_PSK = const(48)
 FRAME_COUNTER_JUMP = const(49)
 PSK_PROVIDED = const(50)
+TLS_OFF = const(51)
+TLS_CHANGED = const(52)
 
 FORMATS = (
     "gateway-up wan={w}",
@@ -112,4 +114,6 @@ FORMATS = (
     "rekey-wants-psk {n}",
     "frame-counter-jump from={a} to={b}",
     "psk-provided eui64={e}",
+    "tls-off cause={a}",
+    "tls-changed result={a}",
 )

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""Who comes in: firewall, connections per second, sessions at once, handshakes per minute.
+
+Asked before an octet of a connection is read; nothing here waits. When all sessions are taken,
+the one that has been silent longest makes room, if that is long: the board's sockets have no
+keep-alive, and head-ends that vanished without a word would lock everybody out for the idle time.
+"""
+
+from micropython import const
+
+from app.firewall import TLS, Firewall
+from base.ticks import ticks_diff
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from app.config import Config
+    from app.sessions import Session
+
+# Why a connection may not come in; numbers are those of app.sessions.
+LETS_IN = const(-1)
+TOO_MANY = const(5)
+TOO_FAST = const(6)
+DENIED = const(9)
+HANDSHAKES = const(10)
+_SECOND_MS = const(1000)
+_MINUTE_MS = const(60000)
+
+
+class _Rate:
+    """Counts what happens in fixed spans of `span_ms`."""
+
+    def __init__(self, now: int, span_ms: int) -> None:
+        self._span_ms = span_ms
+        self._began = now
+        self.count = 0
+
+    def add(self, now: int) -> int:
+        """One more; how many that makes in this span."""
+        # NOTE: below 0 it began longer ago than the ticks can say (6 days): a quiet week must not end in days
+        # of refusals.
+        if not 0 <= ticks_diff(now, self._began) < self._span_ms:
+            self._began = now
+            self.count = 0
+        self.count += 1
+        return self.count
+
+
+class Door:
+    """`sessions`: those that are open, the listener's own list."""
+
+    def __init__(self, config: "Config", sessions: "list[Session]", now: int) -> None:
+        self._config = config
+        self._sessions = sessions
+        self._connects = _Rate(now, _SECOND_MS)
+        self._handshakes = _Rate(now, _MINUTE_MS)
+        self.firewall = Firewall(config["firewall"])  # type: ignore[arg-type]
+
+    def refusal(self, now: int, service: int, peer: bytes) -> int:
+        """Why this connection may not come in, LETS_IN if it may. May close a silent session."""
+        if self._connects.add(now) > self._config.number("wan.connects_per_s"):
+            return TOO_FAST
+        if not self.firewall.allows(service, peer):
+            return DENIED
+        if len(self._sessions) >= self._config.number("wan.sessions") and not self._makes_room(now):
+            return TOO_MANY
+        if service == TLS and self._secured_cnt() >= self._config.number("tls.sessions"):
+            return TOO_MANY
+        # NOTE: last, for only a handshake that will be done counts: each stops the loop (docs/timing.md).
+        if service == TLS and self._handshakes.add(now) > self._config.number("tls.handshakes_per_min"):
+            return HANDSHAKES
+        return LETS_IN
+
+    def is_loud(self) -> bool:
+        """Refusals of this second are worth a log record: a flood is one a second."""
+        return self._connects.count <= self._config.number("wan.connects_per_s") + 1
+
+    def _secured_cnt(self) -> int:
+        return sum([session.service == TLS for session in self._sessions])
+
+    def _makes_room(self, now: int) -> bool:
+        oldest = None
+        for session in self._sessions:
+            if session.is_open and (oldest is None or ticks_diff(session.heard_at, oldest.heard_at) < 0):
+                oldest = session
+        if oldest is None or ticks_diff(now, oldest.heard_at) < 1000 * self._config.number("wan.spare_s"):
+            return False
+        oldest.close_idle()
+        return True

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""SAP 1: the WAN's TLS identity and the firewall (manufacturer's objects 0-0:128.5.e and 128.6.0).
+
+All are Data. Certificates go in by SET, over an authenticated and encrypted association of the
+management client; a SET answers success when the check has begun, 128.5.0 tells how it ended.
+"""
+
+import hashlib
+
+from app.firewall import DEFAULTS, SERVICES
+from app.tls_identity import MAX_LEN, RESULTS, split
+from base.errors import RemoteError
+from dlms import apdu
+from dlms.axdr import OCTET_STRING, UINT8, UINT32, VISIBLE_STRING
+from dlms.cosem import basic
+from dlms.cosem.object import ROLE_KEYED, ROLE_MANAGEMENT, obis
+from dlms.cosem.values import Encoded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from app.config import Config
+    from app.firewall import Firewall
+    from app.tls_identity import TlsIdentity
+    from dlms.axdr import Reader, Writer
+    from dlms.cosem.object import CosemObject
+
+
+class _Tls:
+    """Values and setters of 0-0:128.5.e."""
+
+    def __init__(self, identity: "TlsIdentity") -> None:
+        self._identity = identity
+
+    def encode_state(self, writer: "Writer") -> None:
+        """structure{result, its text, SHA-256 of our certificate, SHA-256 of the CA}; empty = none."""
+        identity = self._identity
+        writer.structure(4)
+        writer.number(UINT8, identity.last_result)
+        writer.string(VISIBLE_STRING, RESULTS[identity.last_result].encode())
+        for der in (identity.certificate(), identity.ca()):
+            writer.octets(hashlib.sha256(der).digest() if der else b"")
+
+    def encode_certificate(self, writer: "Writer") -> None:
+        writer.octets(self._identity.certificate())
+
+    def encode_ca(self, writer: "Writer") -> None:
+        writer.octets(self._identity.ca())
+
+    def set_own(self, now: int, reader: "Reader") -> int:
+        """octet-string: certificate and private key, DER, one behind the other."""
+        octets = reader.string(OCTET_STRING, MAX_LEN)
+        try:
+            split(octets)
+        except ValueError as error:
+            raise RemoteError("TLS identity: %s" % error) from error
+        return self._take(octets, None)
+
+    def set_ca(self, now: int, reader: "Reader") -> int:
+        """octet-string: the CA's certificate, DER."""
+        return self._take(None, reader.string(OCTET_STRING, MAX_LEN, 1))
+
+    def _take(self, own: "bytes | None", ca: "bytes | None") -> int:
+        return apdu.SUCCESS if self._identity.offer(own, ca) else apdu.TEMPORARY_FAILURE
+
+
+def tls_objects(identity: "TlsIdentity") -> "list[CosemObject]":
+    """0-0:128.5.0 state, .1 certificate (with its key when written), .2 CA."""
+    source = _Tls(identity)
+    state = basic.data(obis(0, 0, 128, 5, 0), Encoded(source.encode_state))
+    own = basic.data(obis(0, 0, 128, 5, 1), Encoded(source.encode_certificate))
+    ca = basic.data(obis(0, 0, 128, 5, 2), Encoded(source.encode_ca))
+    own.writable(2, ROLE_MANAGEMENT, source.set_own)
+    ca.writable(2, ROLE_MANAGEMENT, source.set_ca)
+    return [_for_keyed(one) for one in (state, own, ca)]
+
+
+class _Rules:
+    """Value of 0-0:128.6.0."""
+
+    def __init__(self, config: "Config", firewall: "Firewall") -> None:
+        self._config = config
+        self._firewall = firewall
+
+    def encode(self, writer: "Writer") -> None:
+        """structure{array of configured rules, array of the default ones, array of {service, denied}}."""
+        configured: "list[str]" = self._config["firewall"]  # type: ignore[assignment]
+        writer.structure(3)
+        for rules in (configured, DEFAULTS):
+            writer.array(len(rules))
+            for rule in rules:
+                writer.string(VISIBLE_STRING, rule.encode())
+        writer.array(len(SERVICES))
+        for service, name in enumerate(SERVICES):
+            writer.structure(2)
+            writer.string(VISIBLE_STRING, name.encode())
+            writer.number(UINT32, self._firewall.denied[service])
+
+
+def firewall_object(config: "Config", firewall: "Firewall") -> "CosemObject":
+    """0-0:128.6.0: the rules, first match decides, and what they turned away."""
+    return _for_keyed(basic.data(obis(0, 0, 128, 6, 0), Encoded(_Rules(config, firewall).encode)))
+
+
+def _for_keyed(item: "CosemObject") -> "CosemObject":
+    item.readers = ROLE_KEYED
+    return item
