@@ -28,6 +28,7 @@ from app.replies import HEADROOM
 from app.sessions import Listener
 from app.settings import Settings
 from app.startup import (
+    access_objects,
     live_settings,
     log_configuration,
     log_start,
@@ -95,7 +96,7 @@ parts.settings = settings
 parts.clock = clock
 parts.log = log
 parts.table = table
-parts.medium_objects = side.objects
+parts.medium_objects = side.objects + access_objects(config, listener.door.firewall, identity)
 parts.own = new_counters()
 parts.counters = (forwarder.counters, listener.counters, segment.counters, push.counters, parts.own)
 parts.serial = leaf.serial_number()

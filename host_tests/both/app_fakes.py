@@ -4,6 +4,7 @@
 import asyncio
 
 from app.config import Config, defaults
+from app.firewall import DLMS
 from app.replies import HEADROOM
 from base.log import Log
 from base.slab import Slab
@@ -128,10 +129,11 @@ class Wan:
         self.listener = listener_class(self.forwarder, self.slab, self.config, self.clock, self.log)
         self.free_cnt = self.slab.free_cnt
 
-    async def connect(self, step=4096):
+    async def connect(self, step=4096, peer=("127.0.0.1", 50000), service=DLMS):
         """A head-end connects: its stream."""
         stream = Stream(step)
-        asyncio.create_task(self.listener.serve(stream))
+        stream.peer = peer
+        asyncio.create_task(self.listener.serve(stream, service))
         await settle()
         return stream
 

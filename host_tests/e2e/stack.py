@@ -111,10 +111,11 @@ class Stack:
     """One running chain. `meters`: objects with `title` and `handle`; `built_in`: meters inside the simulator."""
 
     def __init__(self, meters: "tuple | list" = (), built_in: int = 0, config: "dict | None" = None,
-                 options: "dict[str, str] | None" = None) -> None:
+                 options: "dict[str, str] | None" = None, files: "dict[str, bytes] | None" = None) -> None:
         self.meters = {meter.title.hex().upper(): meter for meter in meters}
         self._built_in = built_in
         self._config = merge(CONFIG, config or {})
+        self._files = files or {}  # in the gateway's state folder, before its first start
         self._options = {**_OPTIONS, **(options or {})}
         self._exit = contextlib.ExitStack()
         self._control: "object | None" = None
@@ -138,6 +139,9 @@ class Stack:
     def _start(self) -> None:
         temporary = tempfile.TemporaryDirectory(prefix="gw-e2e-")
         self.directory = Path(self._exit.enter_context(temporary))
+        self.state_dir.mkdir()
+        for name, octets in self._files.items():
+            (self.state_dir / name).write_bytes(octets)
         (self.directory / "over.json").write_text(json.dumps(self._config))
         self._process = subprocess.Popen(
             self._command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

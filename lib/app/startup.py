@@ -5,6 +5,7 @@ import sys
 from binascii import unhexlify
 
 from app.media import own_saps
+from app.own_firewall import firewall_object
 from base import events
 from base.log import LEVELS, NOTICE, WARNING
 from gateway.rules import Rules
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from app.config import Config
     from app.console import Console
     from app.settings import Settings
+    from app.firewall import Firewall
     from app.tls_identity import TlsIdentity
     from base.log import Log
+    from dlms.cosem.object import CosemObject
     from gateway.registration import Table
     from hal.store import FileStore
 
@@ -63,6 +66,18 @@ def tls_identity(config: "Config", store: "FileStore", log: "Log") -> "TlsIdenti
     identity = TlsIdentity(store, tls, bool(config["tls.client_certificate"]), log)
     identity.load()
     return identity
+
+
+def access_objects(
+    config: "Config", firewall: "Firewall", identity: "TlsIdentity | None"
+) -> "list[CosemObject]":
+    """What SAP 1 shows of who may come in."""
+    found = [firewall_object(config, firewall)]
+    if identity is not None:
+        from app.own_tls import tls_objects
+
+        found.extend(tls_objects(identity))
+    return found
 
 
 def log_start(log: "Log", table: "Table", console: "Console") -> None:

@@ -98,12 +98,14 @@ class TlsIdentity:
         """Open a connection to host:port over TLS: (reader, writer). OSError."""
         if self._ca is None:
             raise OSError("no CA to check the receiver by")
+        why = ""
         try:
             cert, key = (None, None) if self._own is None else split(self._own)
             context = self._library.client_context(self._ca, cert, key)  # type: ignore[attr-defined]
             return await self._library.open_connection(context, host, port, name)  # type: ignore[attr-defined]
         except ValueError as error:
-            raise OSError(str(error)) from error
+            why = str(error)
+        raise OSError(why)
 
     def certificate(self) -> bytes:
         """Ours, DER, without its key; empty when there is none."""
@@ -112,6 +114,10 @@ class TlsIdentity:
     def ca(self) -> bytes:
         """The CA's certificate, DER; empty when there is none."""
         return self._ca or b""
+
+    def fingerprint(self, der: bytes) -> bytes:
+        """SHA-256 of a certificate, empty of none."""
+        return bytes(self._library.sha256(der)) if der else b""  # type: ignore[attr-defined]
 
     # --- changes ---
 

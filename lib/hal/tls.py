@@ -7,6 +7,7 @@ closes the socket below (mbedTLS lets go of it when a handshake fails).
 """
 
 import asyncio
+import hashlib
 import io
 from errno import EACCES
 
@@ -29,6 +30,11 @@ _CHECK_STEPS = const(64)  # a TLS 1.2 handshake over a pipe takes under 20
 def is_available() -> bool:
     """This interpreter has TLS."""
     return tls is not None
+
+
+def sha256(octets: bytes) -> bytes:
+    """FIPS 180-4, 32 octets."""
+    return bytes(hashlib.sha256(octets).digest())
 
 
 def server_context(cert: bytes, key: bytes, ca: "bytes | None") -> "SSLContext":
@@ -63,10 +69,12 @@ class TlsStream(asyncio.StreamReader):
 
     async def readinto(self, buf: memoryview) -> "int | None":  # type: ignore[override]
         """As asyncio.Stream.readinto; a peer whose certificate is refused is an OSError too."""
+        why = ""
         try:
             return await super().readinto(buf)
         except ValueError as error:
-            raise OSError(EACCES, str(error)) from error
+            why = str(error)
+        raise OSError(EACCES, why)
 
     async def wait_closed(self) -> None:
         """Close the TLS session and the socket below it."""
@@ -129,17 +137,23 @@ async def pair_fits(cert: bytes, key: bytes) -> bool:
 
     The loop runs on between its steps; one step takes as long as in a real handshake.
     """
+    server, client = server_context(cert, key, None), client_context(None, None, None)
+    return await shake_hands(server, client, "")
+
+
+async def shake_hands(server: "SSLContext", client: "SSLContext", name: str) -> bool:
+    """One handshake in memory, each end checking the other as its context says; True: both are content."""
     ours, theirs = _Pipe(), _Pipe()
     ours.other, theirs.other = theirs, ours
-    server = server_context(cert, key, None).wrap_socket(ours, server_side=True, do_handshake_on_connect=False)
-    client = client_context(None, None, None).wrap_socket(theirs, do_handshake_on_connect=False)
+    accepting = server.wrap_socket(ours, server_side=True, do_handshake_on_connect=False)
+    connecting = client.wrap_socket(theirs, do_handshake_on_connect=False, server_hostname=name)
     try:
         for _ in range(_CHECK_STEPS):
-            if client.write(b"?") == 1:
+            connecting.write(b"?")
+            await asyncio.sleep_ms(0)
+            if accepting.read(1) == b"?":
                 return True
             await asyncio.sleep_ms(0)
-            server.read(1)
-            await asyncio.sleep_ms(0)
-    except OSError:
-        pass  # mbedTLS: the signature does not verify
+    except (OSError, ValueError):
+        pass  # mbedTLS: a signature does not verify, or a certificate is not trusted
     return False

@@ -1,25 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""SAP 1: the WAN's TLS identity and the firewall (manufacturer's objects 0-0:128.5.e and 128.6.0).
+"""SAP 1: the WAN's TLS identity (manufacturer's objects 0-0:128.5.e, all Data).
 
-All are Data. Certificates go in by SET, over an authenticated and encrypted association of the
+Certificates go in by SET, over an authenticated and encrypted association of the
 management client; a SET answers success when the check has begun, 128.5.0 tells how it ended.
 """
 
-import hashlib
-
-from app.firewall import DEFAULTS, SERVICES
 from app.tls_identity import MAX_LEN, RESULTS, split
-from base.errors import RemoteError
 from dlms import apdu
-from dlms.axdr import OCTET_STRING, UINT8, UINT32, VISIBLE_STRING
+from dlms.axdr import OCTET_STRING, UINT8, VISIBLE_STRING
 from dlms.cosem import basic
 from dlms.cosem.object import ROLE_KEYED, ROLE_MANAGEMENT, obis
 from dlms.cosem.values import Encoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from app.config import Config
-    from app.firewall import Firewall
     from app.tls_identity import TlsIdentity
     from dlms.axdr import Reader, Writer
     from dlms.cosem.object import CosemObject
@@ -38,7 +32,7 @@ class _Tls:
         writer.number(UINT8, identity.last_result)
         writer.string(VISIBLE_STRING, RESULTS[identity.last_result].encode())
         for der in (identity.certificate(), identity.ca()):
-            writer.octets(hashlib.sha256(der).digest() if der else b"")
+            writer.octets(identity.fingerprint(der))
 
     def encode_certificate(self, writer: "Writer") -> None:
         writer.octets(self._identity.certificate())
@@ -51,8 +45,8 @@ class _Tls:
         octets = reader.string(OCTET_STRING, MAX_LEN)
         try:
             split(octets)
-        except ValueError as error:
-            raise RemoteError("TLS identity: %s" % error) from error
+        except ValueError:
+            return apdu.TYPE_UNMATCHED
         return self._take(octets, None)
 
     def set_ca(self, now: int, reader: "Reader") -> int:
@@ -71,36 +65,6 @@ def tls_objects(identity: "TlsIdentity") -> "list[CosemObject]":
     ca = basic.data(obis(0, 0, 128, 5, 2), Encoded(source.encode_ca))
     own.writable(2, ROLE_MANAGEMENT, source.set_own)
     ca.writable(2, ROLE_MANAGEMENT, source.set_ca)
-    return [_for_keyed(one) for one in (state, own, ca)]
-
-
-class _Rules:
-    """Value of 0-0:128.6.0."""
-
-    def __init__(self, config: "Config", firewall: "Firewall") -> None:
-        self._config = config
-        self._firewall = firewall
-
-    def encode(self, writer: "Writer") -> None:
-        """structure{array of configured rules, array of the default ones, array of {service, denied}}."""
-        configured: "list[str]" = self._config["firewall"]  # type: ignore[assignment]
-        writer.structure(3)
-        for rules in (configured, DEFAULTS):
-            writer.array(len(rules))
-            for rule in rules:
-                writer.string(VISIBLE_STRING, rule.encode())
-        writer.array(len(SERVICES))
-        for service, name in enumerate(SERVICES):
-            writer.structure(2)
-            writer.string(VISIBLE_STRING, name.encode())
-            writer.number(UINT32, self._firewall.denied[service])
-
-
-def firewall_object(config: "Config", firewall: "Firewall") -> "CosemObject":
-    """0-0:128.6.0: the rules, first match decides, and what they turned away."""
-    return _for_keyed(basic.data(obis(0, 0, 128, 6, 0), Encoded(_Rules(config, firewall).encode)))
-
-
-def _for_keyed(item: "CosemObject") -> "CosemObject":
-    item.readers = ROLE_KEYED
-    return item
+    for one in (state, own, ca):
+        one.readers = ROLE_KEYED
+    return [state, own, ca]

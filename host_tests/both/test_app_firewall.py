@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Firewall: rules in words, first match decides, defaults keep plain DLMS off the public Internet."""
+
+from app_fakes import Wan, settle
+from fakes import wpdu
+
+from app.firewall import DLMS, LOCAL, TLS, Firewall, parse
+from app.sessions import Listener
+
+
+def _ip(text):
+    return bytes([int(part) for part in text.split(".")])
+
+
+def _parse_error(rule):
+    try:
+        parse(rule)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def test_rules_are_read_and_every_fault_is_named():
+    assert parse("allow tls any") == (True, 2, 0, 0)
+    assert parse("deny any 10.1.2.3") == (False, 7, 0x0A010203, 32)
+    assert parse("allow local 10.0.0.0/8") == (True, 4, 0x0A000000, 8)
+    assert parse("deny dlms 0.0.0.0/0") == (False, 1, 0, 0)
+    faults = ["", "allow", "allow tls", "allow tls any any", "permit tls any", "allow ssh any", None, 7, []]
+    for address in "10 10.0.0 10.0.0.0.0 10.0.0.256 10.0.0.a 10.0.0.0/ 10.0.0.0/33 10.0.0.0/-1 10.0.0.1/8".split():
+        faults.append("allow any " + address)
+    for rule in faults:
+        assert _parse_error(rule), rule
+
+
+def test_by_default_plain_dlms_is_for_private_networks_and_tls_for_all():
+    wall = Firewall([])
+    inside = "10.255.0.1", "172.16.0.1", "172.31.255.255", "192.168.9.9", "100.64.0.1", "127.0.0.1", "169.254.1.1"
+    outside = "9.255.255.255", "11.0.0.1", "172.15.255.255", "172.32.0.1", "192.169.0.1", "8.8.8.8", "100.128.0.1"
+    for service in (DLMS, LOCAL):
+        assert all([wall.allows(service, _ip(one)) for one in inside])
+        assert not any([wall.allows(service, _ip(one)) for one in outside])
+    assert all([wall.allows(TLS, _ip(one)) for one in inside + outside])
+    assert wall.denied == [len(outside), 0, len(outside)]
+
+
+def test_the_first_rule_that_fits_decides():
+    wall = Firewall(["allow dlms 8.8.8.0/24", "deny dlms 10.1.0.0/16", "deny tls any", "allow dlms 10.1.2.3"])
+    assert wall.allows(DLMS, _ip("8.8.8.8")) and not wall.allows(DLMS, _ip("8.8.9.8"))
+    assert not wall.allows(DLMS, _ip("10.1.2.3")) and wall.allows(DLMS, _ip("10.2.0.0"))
+    assert wall.allows(LOCAL, _ip("10.1.2.3")) and not wall.allows(TLS, _ip("10.2.0.0"))
+
+
+def test_an_unknown_address_fits_only_rules_for_all():
+    for nobody in (b"", b"\x7f\x00\x00", bytes(16)):
+        wall = Firewall([])
+        assert not wall.allows(DLMS, nobody) and wall.allows(TLS, nobody)
+    assert Firewall(["allow dlms any"]).allows(DLMS, b"")
+    assert not Firewall(["deny dlms 0.0.0.0/0", "allow dlms any"]).allows(DLMS, b"")
+
+
+async def test_a_stranger_is_turned_away_before_an_octet_is_read():
+    wan = Wan(Listener)
+    stream = await wan.connect(peer=("8.8.8.8", 1))
+    stream.feed(wpdu(16, 1, b"\xc0"))
+    await settle()
+    assert stream.is_closed and not stream.reads and not wan.listener.sessions
+    assert wan.count("refused-by-firewall") == 1 and not wan.forwarder.got and wan.is_at_rest()
+    friend = await wan.connect(peer=("10.0.0.1", 1))
+    friend.feed(wpdu(16, 1, b"\xc0"))
+    await settle()
+    assert len(wan.forwarder.got) == 1 and wan.listener.sessions[0].peer == b"\x0a\x00\x00\x01"
+
+
+async def test_addresses_come_as_text_or_as_a_raw_sockaddr():
+    raw = bytearray(b"\x02\x00\x0f\xdb\x0a\x00\x00\x02" + bytes(8))
+    for peer, known in ((raw, b"\x0a\x00\x00\x02"), (("fe80::1", 1, 0, 0), b""), (None, b""), (b"\x0a\x00", b"")):
+        wan = Wan(Listener)
+        await wan.connect(peer=peer)
+        assert [session.peer for session in wan.listener.sessions] == ([known] if known else [])

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: MIT
+"""TLS on the WAN with a stand-in for the library: admission, limits, failures, change of identity."""
+
+import asyncio
+
+from app_fakes import Wan, settle
+from fakes import RamStore, wpdu
+
+from app import tls_identity
+from app.firewall import TLS
+from app.own_tls import tls_objects
+from app.sessions import Listener
+from app.tls_identity import CA_FILE, OWN_FILE, TlsIdentity, split
+from base.log import Log
+from dlms import apdu
+from dlms.axdr import Reader, Writer
+
+_CERT, _KEY = b"\x30\x03abc", b"\x30\x81\x04defg"
+_OTHER = b"\x30\x82\x00\x02xy\x30\x01z"
+_REQUEST = wpdu(16, 1, b"\xc0")
+
+
+class Library:
+    """hal.tls as far as the identity uses it. Fits: every pair but one whose key is `30 01 5A`."""
+
+    def __init__(self):
+        self.has_tls = True
+        self.contexts = []
+
+    def is_available(self):
+        return self.has_tls
+
+    def server_context(self, cert, key, ca):
+        if ca == b"bad":
+            raise ValueError("invalid cert")
+        self.contexts.append((cert, key, ca))
+        return self.contexts[-1]
+
+    def secure(self, context, stream):
+        return stream
+
+    async def pair_fits(self, cert, key):
+        await asyncio.sleep_ms(0)
+        return key != b"\x30\x01Z"
+
+    def sha256(self, octets):
+        return b"hash of " + octets
+
+
+def _identity(files=None, asks_peer=True, library=None):
+    store = RamStore()
+    store.files.update({OWN_FILE: _CERT + _KEY, CA_FILE: b"ca"} if files is None else files)
+    return TlsIdentity(store, library or Library(), asks_peer, Log(32)), store
+
+
+def _split_fails(octets):
+    try:
+        split(octets)
+    except ValueError:
+        return True
+    return False
+
+
+def test_certificate_and_key_are_cut_apart_and_nothing_else_is_taken():
+    assert split(_CERT + _KEY) == (_CERT, _KEY)
+    whole = _CERT + _KEY
+    assert all([_split_fails(whole[:cut]) for cut in range(len(whole))])
+    lying = b"\x31\x01a", b"\x30\x80ab", b"\x30\x84\x00\x00\x00\x01a"
+    for wrong in (whole + b"\x00", _CERT) + tuple([certificate + _KEY for certificate in lying]):
+        assert _split_fails(wrong), wrong
+
+
+def test_without_files_or_library_there_is_no_tls_and_the_log_says_why():
+    library = Library()
+    library.has_tls = False
+    cases = (
+        ({}, True, None, tls_identity.NOT_THERE),
+        ({OWN_FILE: _CERT + _KEY}, True, None, tls_identity.NOT_THERE),  # nobody to check the peers by
+        ({OWN_FILE: _CERT + _KEY}, False, None, tls_identity.GOOD),
+        ({OWN_FILE: _CERT, CA_FILE: b"ca"}, True, None, tls_identity.NOT_READABLE),
+        ({OWN_FILE: _CERT + _KEY, CA_FILE: b"bad"}, True, None, tls_identity.NOT_READABLE),
+        ({OWN_FILE: bytes(5000), CA_FILE: b"ca"}, True, None, tls_identity.NOT_READABLE),
+        (None, True, library, tls_identity.NOT_THERE),
+        (None, True, None, tls_identity.GOOD),
+    )
+    for files, asks_peer, used, expected in cases:
+        identity, _ = _identity(files, asks_peer, used)
+        assert identity.load() == expected, files
+        try:
+            assert identity.secure("stream") == "stream" and expected == tls_identity.GOOD
+        except OSError:
+            assert expected != tls_identity.GOOD
+
+
+async def _changed(identity, own, ca):
+    task = asyncio.create_task(identity.run(None))
+    assert identity.offer(own, ca)
+    assert not identity.offer(own, ca)  # one at a time
+    await settle()
+    task.cancel()
+    return identity.last_result
+
+
+async def test_a_change_is_checked_written_and_in_force_and_a_bad_one_changes_nothing():
+    for own, ca, expected in (
+        (_OTHER, None, tls_identity.GOOD),
+        (None, b"new", tls_identity.GOOD),
+        (_CERT + b"\x30\x01Z", None, tls_identity.NOT_A_PAIR),
+        (_CERT, None, tls_identity.NOT_READABLE),
+        (None, b"bad", tls_identity.NOT_READABLE),
+    ):
+        library = Library()
+        identity, store = _identity(library=library)
+        identity.load()
+        before, made = dict(store.files), len(library.contexts)
+        assert await _changed(identity, own, ca) == expected
+        if expected == tls_identity.GOOD:
+            assert store.files[OWN_FILE] == (own or before[OWN_FILE])
+            assert store.files[CA_FILE] == (ca or before[CA_FILE])
+            assert library.contexts[-1] == split(store.files[OWN_FILE]) + (store.files[CA_FILE],)
+        else:
+            assert store.files == before and len(library.contexts) == made
+
+
+async def test_flash_that_refuses_leaves_the_old_identity_in_force():
+    identity, store = _identity()
+    identity.load()
+
+    def full(name):
+        raise OSError(28)
+
+    store.begin = full
+    assert await _changed(identity, _OTHER, None) == tls_identity.NOT_WRITTEN
+    assert identity.certificate() == _CERT
+
+
+def _set(item, octets):
+    reader = Reader()
+    reader.open(memoryview(octets), 0, len(octets))
+    return item.setter(2)(0, reader)
+
+
+def _read(item):
+    out, writer = bytearray(400), Writer()
+    writer.open(out, 0, 400)
+    value = item.value(2)
+    value.encode_chunk(0, writer, value.begin())
+    return bytes(out[: writer.off])
+
+
+async def test_over_dlms_the_key_goes_in_and_never_comes_out():
+    identity, store = _identity()
+    identity.load()
+    state, own, ca = tls_objects(identity)
+    assert _read(own) == b"\x09\x05" + _CERT and _read(ca) == b"\x09\x02ca"
+    assert _read(state) == b"\x02\x04\x11\x00\x0a\x04good\x09\x0dhash of " + _CERT + b"\x09\x0ahash of ca"
+    assert _set(own, b"\x09" + bytes([len(_OTHER)]) + _OTHER) == apdu.SUCCESS
+    assert _read(state)[:4] == b"\x02\x04\x11\x05"  # being checked
+    assert _set(ca, b"\x09\x01c") == apdu.TEMPORARY_FAILURE
+    task = asyncio.create_task(identity.run(None))
+    await settle()
+    task.cancel()
+    assert _read(own) == b"\x09\x06" + split(_OTHER)[0]
+    assert not any([_KEY in _read(item) or split(_OTHER)[1] in _read(item) for item in (state, own, ca)])
+
+
+async def _tls_wan(secure, **settings):
+    wan = Wan(Listener)
+    for name, value in settings.items():
+        wan.config._values["tls." + name] = value
+    wan.listener.secure = secure
+    return wan
+
+
+async def test_a_tls_session_is_a_session_like_any_other():
+    wan = await _tls_wan(lambda stream: stream)
+    stream = await wan.connect(service=TLS)
+    stream.feed(_REQUEST)
+    await settle()
+    assert len(wan.forwarder.got) == 1 and wan.listener.sessions[0].service == TLS
+    stream.end()
+    await settle()
+    assert wan.is_at_rest() and wan.count("closed-by-peer") == 1
+
+
+async def test_without_an_identity_or_memory_the_connection_is_closed():
+    def no_memory(stream):
+        raise MemoryError
+
+    def no_identity(stream):
+        raise OSError("no TLS identity")
+
+    for secure in (None, no_memory, no_identity):
+        wan = await _tls_wan(secure)
+        stream = await wan.connect(service=TLS)
+        assert stream.is_closed and wan.count("closed-tls-failed") == 1 and wan.is_at_rest()
+
+
+async def test_a_handshake_that_fails_or_never_ends_is_counted_and_leaves_nothing():
+    wan = await _tls_wan(lambda stream: stream)
+    stream = await wan.connect(service=TLS)
+    stream.end(OSError(13, "refused certificate"))
+    await settle()
+    assert wan.count("closed-tls-failed") == 1 and wan.is_at_rest()
+    silent = await wan.connect(service=TLS)
+    await wan.pass_s(30)
+    assert not silent.is_closed
+    await wan.pass_s(1)
+    assert silent.is_closed and wan.count("closed-partial-wpdu") == 1 and wan.is_at_rest()
+
+
+async def test_handshakes_per_minute_and_tls_sessions_are_limited_and_plain_ones_go_on():
+    wan = await _tls_wan(lambda stream: stream, handshakes_per_min=3, sessions=2)
+    first = await wan.connect(service=TLS)
+    await wan.connect(service=TLS)
+    third = await wan.connect(service=TLS)
+    assert third.is_closed and wan.count("refused-too-many") == 1
+    first.end()
+    await settle()
+    fourth = await wan.connect(service=TLS)
+    assert not fourth.is_closed
+    fourth.end()
+    await settle()
+    wan.clock.now += 1000
+    fifth = await wan.connect(service=TLS)
+    assert fifth.is_closed and wan.count("refused-handshakes") == 1
+    plain = await wan.connect()
+    assert not plain.is_closed
+    wan.clock.now += 60000
+    sixth = await wan.connect(service=TLS)
+    assert not sixth.is_closed

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""TLS beside plain DLMS on the real interpreter's mbedTLS; the peer is OpenSSL, by Python's ssl.
+
+Libraries read meters over it, certificates are demanded and checked, and what fails in a handshake
+leaves nothing behind.
+"""
+
+import contextlib
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+
+from host_tests.e2e.certificates import Authority, client_context, own_file
+from host_tests.e2e.stack import RUNTIME, Stack
+from host_tests.peers.cosem_hes import CosemHes
+from host_tests.peers.gurux_hes import GuruxHes
+from host_tests.peers.pydlms_meter import PydlmsMeter
+from tools.hes.wire import Wire
+
+TITLE = bytes.fromhex("5059440000000001")
+TIMEOUT_S = 60 if RUNTIME == "micropython-arm" else 10
+# NOTE: the shim has no TLS; there is nothing of it to test on CPython.
+pytestmark = pytest.mark.skipif(RUNTIME == "cpython", reason="TLS is the interpreter's")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Site:
+    """A gateway with TLS, its authority, and head-ends with and without the right certificates."""
+
+    def __init__(self, folder):
+        self.port = free_port()
+        self.authority, self.stranger = Authority("utility"), Authority("stranger")
+        self.folder = folder
+        files = {"tls-own.der": own_file(self.authority.issue("gateway")), "tls-ca.der": self.authority.der}
+        settings = {"port": self.port, "address": "127.0.0.1", "handshakes_per_min": 600, "sessions": 3}
+        self.stack = Stack([PydlmsMeter(TITLE)], config={"tls": settings}, files=files)
+        self.good = self.context(self.authority, self.authority.issue("hes"))
+
+    def context(self, trusted, pair):
+        return client_context(self.folder, trusted, pair)
+
+    def connect(self, context=None):
+        raw = socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S)
+        try:
+            secured = (context or self.good).wrap_socket(raw, server_hostname="127.0.0.1")
+        except OSError:
+            raw.close()
+            raise
+        return Wire(secured, TIMEOUT_S)
+
+    def is_refused(self, context):
+        """The handshake fails, or the first answer never comes: TLS 1.2 clients may learn of a refusal late."""
+        try:
+            with self.connect(context) as wire:
+                GuruxHes(wire).sap_list()
+        except Exception:  # noqa: BLE001 - whatever the library makes of a closed connection
+            return True
+        return False
+
+
+def read_to_the_end(raw):
+    """The gateway hangs up, after an alert at most; a reset says so too. A time-out fails the test."""
+    raw.settimeout(TIMEOUT_S)
+    with contextlib.suppress(ConnectionResetError):
+        raw.shutdown(socket.SHUT_WR)
+        while raw.recv(4096):
+            pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    found = Site(tmp_path_factory.mktemp("certificates"))
+    with found.stack:
+        yield found
+
+
+@pytest.fixture
+def stack(site):
+    return site.stack
+
+
+@pytest.mark.parametrize("kind", [GuruxHes, CosemHes])
+def test_a_library_reads_a_meter_over_tls_while_another_does_without(site, kind):
+    with site.connect() as secured, site.stack.wire() as plain:
+        for wire in (secured, plain):
+            hes = kind(wire)
+            (_, _), (sap, name) = hes.sap_list()
+            assert name.decode() == TITLE.hex().upper()
+            hes.open(sap)
+            assert len(hes.read_profile()) == 96
+            hes.release()
+    assert site.stack.complaints() == []
+
+
+def test_only_tls_1_2_and_later_is_spoken(site):
+    with site.connect() as wire:
+        assert wire._sock.version() in ("TLSv1.2", "TLSv1.3")
+    old = site.context(site.authority, site.authority.issue("old"))
+    with pytest.warns(DeprecationWarning):
+        old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    assert site.is_refused(old)
+
+
+def test_strangers_and_those_without_a_certificate_are_refused_and_the_next_is_served(site):
+    mark = len(site.stack.console.lines)
+    assert site.is_refused(site.context(site.authority, None))
+    assert site.is_refused(site.context(site.authority, site.stranger.issue("hes")))
+    assert site.is_refused(site.context(site.stranger, site.authority.issue("hes")))  # the gateway is not trusted
+    site.stack.until(lambda: len(site.stack.console.records("wan-closed", mark)) >= 3, TIMEOUT_S, "three closed")
+    causes = {record.fields["cause"] for record in site.stack.console.records("wan-closed", mark)}
+    assert "11" in causes  # closed-tls-failed
+    with site.connect() as wire:
+        assert GuruxHes(wire).sap_list()
+    assert site.stack.complaints() == []
+
+
+def test_plain_octets_and_garbage_on_the_tls_port_end_the_connection(site):
+    wpdu = bytes.fromhex("0001001000010007c001c100080000")
+    for octets in (wpdu, bytes(64), b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\xff\xff"):
+        with socket.create_connection(("127.0.0.1", site.port), TIMEOUT_S) as raw:
+            raw.sendall(octets)
+            read_to_the_end(raw)
+    with site.connect() as wire:
+        assert GuruxHes(wire).sap_list()
+
+
+def test_many_broken_handshakes_leave_no_session_and_no_descriptor(site):
+    def descriptors():
+        return len(list(Path("/proc/%d/fd" % site.stack.gateway_pid).iterdir()))
+
+    before = descriptors()
+    for _ in range(30):
+        with socket.create_connection(("127.0.0.1", site.port), TIMEOUT_S) as raw:
+            raw.sendall(b"\x16\x03\x01\x00\x05hello")
+            read_to_the_end(raw)
+    site.stack.until(lambda: descriptors() <= before, TIMEOUT_S, "descriptors given back")
+    with site.connect() as wire:
+        assert GuruxHes(wire).sap_list()
+
+
+def test_forwarding_goes_on_while_others_shake_hands(site):
+    with site.stack.wire() as plain:
+        hes = GuruxHes(plain)
+        sap = hes.sap_list()[1][0]
+        hes.open(sap)
+        for _ in range(5):
+            with site.connect():
+                assert hes.get(3, "1.0.1.8.0.255", 2)
+        hes.release()
