@@ -87,6 +87,7 @@ side = media.build(around)
 segment = side.segment
 push = PushRoute(slab, push_targets(config), config.number("push.queue"), log)
 listener = Listener(forwarder, slab, config, clock, log)
+settings.register("firewall", listener.door.reload)
 identity = tls_identity(config, store, log)
 listener.secure = identity.secure if identity else None
 

@@ -50,6 +50,15 @@ def test_the_first_rule_that_fits_decides():
     assert wall.allows(LOCAL, _ip("10.1.2.3")) and not wall.allows(TLS, _ip("10.2.0.0"))
 
 
+async def test_changed_rules_bind_who_comes_next():
+    wan = Wan(Listener)
+    first = await wan.connect(peer=("10.0.0.1", 1))
+    wan.config._values["firewall"] = ["deny dlms 10.0.0.0/8"]
+    wan.listener.door.reload()
+    second = await wan.connect(peer=("10.0.0.1", 1))
+    assert not first.is_closed and second.is_closed
+
+
 def test_an_unknown_address_fits_only_rules_for_all():
     for nobody in (b"", b"\x7f\x00\x00", bytes(16)):
         wall = Firewall([])

@@ -55,6 +55,10 @@ class Door:
         self._handshakes = _Rate(now, _MINUTE_MS)
         self.firewall = Firewall(config["firewall"])  # type: ignore[arg-type]
 
+    def reload(self) -> None:
+        """The configured rules have changed."""
+        self.firewall.replace(self._config["firewall"])  # type: ignore[arg-type]
+
     def refusal(self, now: int, service: int, peer: bytes) -> int:
         """Why this connection may not come in, LETS_IN if it may. May close a silent session."""
         if self._connects.add(now) > self._config.number("wan.connects_per_s"):

@@ -58,9 +58,14 @@ class Firewall:
     """`rules` as texts, all valid (ValueError); `denied` counts per service."""
 
     def __init__(self, rules: "list[str]") -> None:
+        self._rules: "list[tuple[bool, int, int, int]]" = []
+        self.denied = [0] * len(SERVICES)
+        self.replace(rules)
+
+    def replace(self, rules: "list[str]") -> None:
+        """From now on these, for connections that come; those that are open stay."""
         self._rules = [parse(rule) for rule in rules]
         self._rules.extend([parse(rule) for rule in DEFAULTS])
-        self.denied = [0] * len(SERVICES)
 
     def allows(self, service: int, peer: "bytes | bytearray | memoryview") -> bool:
         """May the IPv4 address `peer` (4 octets; empty = not known) use `service`? Counts a no."""

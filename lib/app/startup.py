@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from app.config import Config
     from app.console import Console
-    from app.settings import Settings
     from app.firewall import Firewall
+    from app.settings import Settings
     from app.tls_identity import TlsIdentity
     from base.log import Log
     from dlms.cosem.object import CosemObject
@@ -56,6 +56,8 @@ def live_settings(settings: "Settings", config: "Config", log: "Log") -> None:
         log.level = LEVELS.index(config.text("log_level"))
 
     settings.register("log_level", set_level)
+
+
 def tls_identity(config: "Config", store: "FileStore", log: "Log") -> "TlsIdentity | None":
     """What TLS on the WAN shows and trusts, read from flash; None when nothing uses TLS (nor takes RAM for it)."""
     if not config.number("tls.port") and not config["tls.push"]:
