@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Shapes that meet at the medium: who calls what, with what, and who owns it."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from base.counters import Counters
@@ -44,6 +45,20 @@ class Medium(Protocol):
     def set_clock(self, now: int, second_of_day: int) -> None: ...
     def is_alive(self, now: int) -> bool:
         """The modem has given a sign of life lately; for the watchdog."""
+
+class Management(Protocol):
+    """What management may ask of a segment. Own traffic in air nobody wants, one of a kind at a time.
+
+    Answers are ASK_* of plc.medium; a medium that does not know a thing refuses it.
+    """
+
+    on_pinged: Callable[[int, int, int], None] | None  # (now, row, round trip in ms or -1)
+    def ping(self, now: int, row: int) -> int: ...
+    def drop_ping(self) -> None: ...
+    def discover(self, now: int) -> int: ...
+    def call_repeaters(self, now: int) -> int: ...
+    def release(self, now: int, row: int) -> bool:
+        """The node's row is about to be given up: end what concerns it. False: not now, nothing was ended."""
 
 class MediumSink(Protocol):
     """What a medium calls; plain synchronous calls, buffers borrowed for the call."""

@@ -27,6 +27,11 @@ NODE_LOST_EVENT = const(1)
 NODE_BACK_EVENT = const(2)
 NODE_GONE_EVENT = const(3)
 
+# What Management answers at once; how it ends is told or shown later.
+ASK_STARTED = const(0)
+ASK_BUSY = const(1)  # one of that kind is under way: ask again later
+ASK_REFUSED = const(2)  # not now (modem down, window shut), not that node, or not this medium
+
 # State of a row of the registration table (Nodes.state).
 NODE_FREE = const(0)
 NODE_ASSIGNED = const(1)  # has row, SAP and address on flash; not verified on the line yet

@@ -36,6 +36,7 @@ class Discovery:
         self.slots_used = 0
         self.rounds = 0
         self.is_burst = True
+        self._is_asked = False  # a burst that management wanted: in air nobody wants
         self._port = port
         self._counters = shared.counters
         self._shared = shared
@@ -72,13 +73,21 @@ class Discovery:
             self._population.expect_some()
             self._due = now
 
+    def ask(self, now: int) -> bool:
+        """Management wants a burst; False when there is one."""
+        if self.is_burst:
+            return False
+        self.wake(now)
+        self._is_asked = True
+        return True
+
     def due(self) -> int:
         """Tick of the next round."""
         return self._due
 
     def is_late(self, now: int) -> bool:
         """Waiting for an idle line has lasted long enough."""
-        patience = _LATE_MS if self.is_burst else self._period_ms // 4
+        patience = _LATE_MS if self.is_burst and not self._is_asked else self._period_ms // 4
         return ticks_diff(now, self._due) > patience
 
     def begin(self, now: int, is_busy: bool) -> None:
@@ -133,7 +142,7 @@ class Discovery:
         self._population.expect_few()
         if self._level < len(self._levels) and self.is_burst:
             return
-        self.is_burst = False
+        self.is_burst = self._is_asked = False
         self._level %= len(self._levels)
         self._due = ticks_add(now, self._period_ms)
 

@@ -58,6 +58,8 @@ class Initiator:
         self.repeater_call = RepeaterCall(port, modem, line, nodes, settings, shared)
         self.watch.on_unverified = self.discovery.wake
         self._line = line
+        self.asked_row = -1  # management wants it pinged
+        self._asked_at = 0
         self._waiting_since = 0
         self._is_waiting = False
 
@@ -89,7 +91,24 @@ class Initiator:
     def next_deadline(self) -> "int | None":
         """Tick at which `run` may have something to do; only meaningful on a free line."""
         due = earliest(self.discovery.due(), self.keepalive.due())
+        if self.asked_row >= 0 or self.repeater_call.is_asked:
+            due = earliest(due, self._asked_at)
         return earliest(due, self.watch.due())
+
+    # --- what management asks for ---
+
+    def ask(self, now: int, row: int) -> None:
+        """Ping `row` when nobody wants the line."""
+        self.asked_row = row
+        self._asked_at = now
+
+    def ask_repeaters(self, now: int) -> bool:
+        """Call the repeaters when nobody wants the line; False when that is to be done already."""
+        if self.repeater_call.is_asked:
+            return False
+        self.repeater_call.is_asked = True
+        self._asked_at = now
+        return True
 
     # --- what comes in ---
 
@@ -176,6 +195,12 @@ class Initiator:
         self.repeater_call.begin(now, now_s)
         return True
 
+    def _ping_asked(self, now: int, is_busy: bool) -> bool:
+        if self.asked_row < 0:
+            return False
+        self.watch.begin(now, self.asked_row)
+        return True
+
     def _discover(self, now: int, is_busy: bool) -> bool:
         if ticks_diff(now, self.discovery.due()) < 0:
             return False
@@ -203,6 +228,7 @@ _JOBS = (
     _I._register,
     _I._verify,
     _I._keep,
+    _I._ping_asked,
     _I._call_repeaters,
     _I._discover,
     _I._retry_lost,

@@ -22,11 +22,15 @@ class OperatingWindow:
     """`set_clock` at least once a day while the window is not the whole day."""
 
     def __init__(self, settings: "Settings") -> None:
-        self._start = minute_of_day(settings.text("operating_window.start"))
-        self._end = minute_of_day(settings.text("operating_window.end"))
+        self.change(settings.text("operating_window.start"), settings.text("operating_window.end"))
         self._is_known = False
         self._set_at = 0
         self._set_s = 0
+
+    def change(self, start: str, end: str) -> None:
+        """From now on the window is "HH:MM" to "HH:MM"."""
+        self._start = minute_of_day(start)
+        self._end = minute_of_day(end)
 
     @property
     def is_whole_day(self) -> bool:

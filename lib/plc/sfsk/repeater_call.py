@@ -44,6 +44,7 @@ class RepeaterCall:
         self._air = shared.air
         self._shared = shared
         self._nodes = nodes
+        self.is_asked = False  # by management
         self._is_enabled = settings["repeater_call.enabled"]
         self._period_s = settings["repeater_call.period_s"]
         self._new_slots = settings["repeater_call.max_new_slots"]
@@ -57,12 +58,16 @@ class RepeaterCall:
         self._command = Command(self, cmds.PRIO_MANAGEMENT)
 
     def is_ready(self, now_s: int) -> bool:
-        """Configured and due."""
-        return bool(self._is_enabled) and now_s >= self._due_s and self._nodes.count() > 0
+        """Asked for, or configured and due."""
+        if not self._nodes.count():
+            self.is_asked = False
+            return False
+        return self.is_asked or (bool(self._is_enabled) and now_s >= self._due_s)
 
     def begin(self, now: int, now_s: int) -> None:
         """Call: the PDU with all credits, so that everybody takes part."""
         self._due_s = now_s + self._period_s
+        self.is_asked = False
         self._max_mac = self._nodes.addr(self._nodes.end() - 1)
         self._shared.counters.inc(counts.REPEATER_CALLS)
         length = ciase.put_repeater_call(self._port.mv, APDU_OFF, self._max_mac, self._new_slots, self._last_octet)

@@ -26,6 +26,7 @@ from plc.sfsk.credits import Credits
 from plc.sfsk.initiator import Initiator
 from plc.sfsk.line import FREE, ON_AIR, Line
 from plc.sfsk.llc import Indication
+from plc.sfsk.management import Management
 from plc.sfsk.modem import Modem
 from plc.sfsk.operating_window import OperatingWindow
 from plc.sfsk.shared import Shared
@@ -71,6 +72,7 @@ class Segment:
         self._credit = 0
         self._is_first = False  # the next uplink APDU of the exchange is its first
         self._window_due: "int | None" = None
+        self.management = Management(self, nodes)
 
     def _make_parts(self, port: "ModemPort", log: "Log | None") -> None:
         settings, nodes = self.settings, self._nodes
@@ -88,6 +90,11 @@ class Segment:
         self._ind = Indication(bool(settings["mac_msb_first"]))
 
     # --- Medium ---
+
+    @property
+    def node_on_air(self) -> int:
+        """Row of the node whose exchange has the line; below 0: none."""
+        return self._node
 
     @property
     def is_up(self) -> bool:
@@ -168,6 +175,8 @@ class Segment:
     def set_clock(self, now: int, second_of_day: int) -> None:
         """Time of day, UTC; once it is known and then at least once a day."""
         self.window.set_clock(now, second_of_day)
+        if self._window_due is None and not self.window.is_whole_day:  # changed while running
+            self._window_due = now
         self._check_window(now)
 
     def is_alive(self, now: int) -> bool:
@@ -273,7 +282,7 @@ class Segment:
     def _check_window(self, now: int) -> None:
         if self._window_due is None or ticks_diff(now, self._window_due) < 0:
             return
-        self._window_due = ticks_add(now, _WINDOW_CHECK_MS)
+        self._window_due = None if self.window.is_whole_day else ticks_add(now, _WINDOW_CHECK_MS)
         was_open, self.is_open = self.is_open, self.window.is_open(now)
         if self.is_open and not was_open:
             self._turns.offer_again()

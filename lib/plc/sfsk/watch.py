@@ -57,6 +57,7 @@ class Watch:
     ) -> None:
         self.row = -1  # being pinged
         self.on_unverified: "object | None" = None  # called(now): a registration did not arrive
+        self.on_ping_over: "object | None" = None  # called(now, row, round trip in ms or -1)
         self._port = port
         self._nodes = nodes
         self.credits = shared.credits
@@ -71,6 +72,8 @@ class Watch:
         self._dues = [0] * _CAPACITY  # ticks: 64 bits wide on some ports, so no array
         self._expected = memoryview(bytearray(nodes.title_len))
         self._was_answered = False
+        self._began = 0
+        self._took_ms = 0
 
     # --- who is to be asked ---
 
@@ -118,6 +121,7 @@ class Watch:
         """Send a PingRequest to `row` and wait for the answer. Only when the line is free."""
         self.row = row
         self._was_answered = False
+        self._began = now
         length = ciase.put_ping_head(self._port.mv, APDU_OFF)
         self._nodes.title_into(row, self._port.mv, APDU_OFF + length)
         self._nodes.title_into(row, self._expected, 0)
@@ -136,6 +140,7 @@ class Watch:
                 self._counters.inc(counts.PING_WRONG_TITLE)
                 return False
         self._was_answered = True
+        self._took_ms = ticks_diff(now, self._began)
         return True
 
     def on_line_sent(self, now: int) -> None:
@@ -149,8 +154,11 @@ class Watch:
             self.alive(now, row)
         elif outcome in (DONE_NOT_SENT, DONE_LINK_DOWN):
             self._push(ticks_add(now, _AGAIN_MS), row)  # says nothing about the meter
+            return
         else:
             self._failed(now, row)
+        if self.on_ping_over is not None:
+            self.on_ping_over(now, row, self._took_ms if self._was_answered else -1)  # type: ignore[operator]
 
     # --- what it means ---
 
