@@ -63,6 +63,9 @@ class Sink:
         self.on_free(self.rig.now)
         self.rig.arm()
 
+    def is_control_waiting(self) -> bool:
+        return False
+
     def on_free(self, now: int) -> None:
         for _ in range(len(self.queue)):
             node, apdu, expects_reply = self.queue.popleft()

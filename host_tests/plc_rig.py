@@ -85,6 +85,9 @@ class Sink:
         self.queue.append((node, apdu, expects_reply))
         self.on_free(self.rig.now)
 
+    def is_control_waiting(self) -> bool:
+        return False
+
     def on_free(self, now: int) -> None:
         if not self.queue or self.open is not None:
             return

@@ -100,6 +100,9 @@ class Sink:
         self.open = -2
         self.accepted = self.done = self.sent = 0
 
+    def is_control_waiting(self) -> bool:
+        return False
+
     def on_free(self, now: int) -> None:
         if self.open != -2 or self.dice.random() < 0.5:
             return

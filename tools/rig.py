@@ -101,7 +101,7 @@ class Hes:
 
     def __init__(self, rig: Rig, number: int) -> None:
         self.number = number
-        self.last_turn = 0
+        self.peer, self.service = bytes((10, 0, 0, number & 0xFF)), 0
         self.is_open = True
         self.is_reading = True
         self.replies: list[tuple[int, int, bytes]] = []  # (source, destination, APDU)

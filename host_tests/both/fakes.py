@@ -103,7 +103,7 @@ class FakeSession:
 
     def __init__(self, slab, number=1):
         self.number = number
-        self.last_turn = 0
+        self.peer, self.service = bytes((10, 0, 0, number & 0xFF)), 0
         self.is_open = True
         self.is_full = False
         self.got = []
@@ -131,8 +131,14 @@ class FakeMedium:
         self.taken = None  # (node, saps, apdu, expects_reply) on the line
         self.submits = []
 
+        self.has_spare = True
+        self.costs = {}  # node -> ms of the line an exchange takes; else what it held
+
     def airtime_ms(self, node, request_len, response_len):
-        return 2000
+        return self.costs.get(node, 2000)
+
+    def spent_ms(self, node, reply_len, confirm_ms, held_ms):
+        return self.costs.get(node, held_ms)
 
     def submit(self, now, node, saps, buf, off, length, expects_reply):
         if self.taken is not None or not self.is_up or not self.is_open:

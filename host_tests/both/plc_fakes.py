@@ -149,6 +149,10 @@ class Sink:
         self.log = []
         self.verdict = UPLINK_LAST
         self.on_free_do = None
+        self.has_control = False
+
+    def is_control_waiting(self):
+        return self.has_control
 
     def on_free(self, now):
         if self.on_free_do is not None:

@@ -126,14 +126,14 @@ def test_queues_are_bounded_per_node_and_in_all():
     assert len(session.got) == 1  # one on the air, three wait, the fifth is refused
     for n in range(5):
         rig.ask(session, b"\xdb" + bytes([n]), 0x11)
-    assert rig.count("refused-queue-full") == 3
-    rig.ask(session, b"\xdb\x77", 0x12)  # the last slot is another one's
-    assert rig.count("refused-queue-full") == 4 and rig.forwarder.exchanges.open_cnt == 7
+    assert rig.count("refused-queue-full") == 4  # the last slot is for control requests
+    rig.ask(session, b"\xdb\x77", 0x12)  # and the one before it another head-end's
+    assert rig.count("refused-queue-full") == 5 and rig.forwarder.exchanges.open_cnt == 6
     rig.ask(rig.session(), b"\xdb\x77", 0x12)
-    assert rig.count("refused-queue-full") == 4 and rig.forwarder.exchanges.open_cnt == 8
+    assert rig.count("refused-queue-full") == 5 and rig.forwarder.exchanges.open_cnt == 7
     rig.ask(rig.session(), b"\xdb\x78", 0x13)
-    assert rig.count("refused-queue-full") == 5
-    for n in range(8):
+    assert rig.count("refused-queue-full") == 6
+    for n in range(7):
         rig.answer(b"\xdb" + bytes([n]))
     assert rig.is_at_rest()
 

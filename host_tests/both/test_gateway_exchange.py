@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Exchanges and the scheduler: every (state, event) cell, the pool's limits, whose turn it is."""
+"""Exchanges: every (state, event) cell, the pool's limits, deadlines, who is remembered."""
 
 from fakes import ALMOST_WRAPPED, raises
 
@@ -8,7 +8,7 @@ from base.slab import Slab
 from base.ticks import ticks_add, ticks_diff
 from gateway import exchange as ex
 from gateway.exchange import MAX_PREFIX_LEN, Exchange, Exchanges, next_state
-from gateway.scheduler import Scheduler
+from gateway.traffic_class import ON_DEMAND
 
 _STATES = (ex.FREE, ex.QUEUED, ex.ON_AIR, ex.SENT, ex.REPLIED, ex.GUARD)
 _EVENTS = (ex.SUBMITTED, ex.CONFIRMED, ex.ANSWERED, ex.DONE, ex.NOT_SENT, ex.UNANSWERED, ex.OVER)
@@ -31,7 +31,7 @@ _LIFE = {
 
 
 class _Session:
-    last_turn = 0
+    pass
 
 
 def _open(pool, node=0, session=None, now=0, client=16):
@@ -73,9 +73,9 @@ def test_firing_keeps_the_time_of_the_change():
 def test_the_pool_ends_where_it_says():
     pool = Exchanges(3, 2)
     for node in range(3):
-        assert pool.has_room(node, None)
+        assert pool.has_room(node, None, ON_DEMAND)
         _open(pool, node)
-    assert not pool.has_room(9, None) and pool.max_open == 3
+    assert not pool.has_room(9, None, ON_DEMAND) and pool.max_open == 3
     assert raises(LocalError, _open, pool)
     assert pool.open_cnt == 3
 
@@ -84,9 +84,9 @@ def test_a_node_has_so_many_waiting_and_what_is_on_the_air_does_not_count():
     pool = Exchanges(8, 2)
     first = _open(pool, 5)
     _open(pool, 5)
-    assert not pool.has_room(5, None) and pool.has_room(6, None)
+    assert not pool.has_room(5, None, ON_DEMAND) and pool.has_room(6, None, ON_DEMAND)
     first.fire(0, ex.SUBMITTED)
-    assert pool.has_room(5, None)
+    assert pool.has_room(5, None, ON_DEMAND)
 
 
 def test_a_slot_with_a_buffer_is_not_closed():
@@ -213,79 +213,6 @@ def test_the_exchange_of_a_node_by_what_it_is_doing():
     _put_on_air(pool, exchange)
     exchange.fire(0, ex.UNANSWERED)
     assert pool.on_line(3) is None and pool.active(3) is exchange
-
-
-def _order(pool, scheduler, count):
-    """Nodes in the order they go, each finished at once."""
-    went = []
-    for _ in range(count):
-        exchange = scheduler.pick()
-        if exchange is None:
-            break
-        scheduler.went(exchange)
-        went.append(exchange.node)
-        _put_on_air(pool, exchange)
-        _end(pool, exchange)
-    return went
-
-
-def test_a_session_with_one_request_does_not_wait_behind_a_full_queue():
-    pool = Exchanges(16, 8)
-    scheduler = Scheduler(pool)
-    greedy, modest, third = _Session(), _Session(), _Session()
-    for node in range(6):
-        _open(pool, node, greedy)
-    _open(pool, 10, modest)
-    _open(pool, 20, third)
-    _open(pool, 11, modest)
-    assert _order(pool, scheduler, 99) == [0, 10, 20, 1, 11, 2, 3, 4, 5]
-    assert scheduler.pick() is None
-
-
-def test_requests_of_a_node_go_in_order_of_arrival_whoever_asked():
-    pool = Exchanges(16, 8)
-    scheduler = Scheduler(pool)
-    first, second = _Session(), _Session()
-    one = _open(pool, 0, first)
-    two = _open(pool, 0, second)
-    three = _open(pool, 0, first)
-    went = []
-    for _ in range(3):
-        exchange = scheduler.pick()
-        scheduler.went(exchange)
-        _put_on_air(pool, exchange)
-        assert scheduler.pick() is None  # one at a time
-        _end(pool, exchange)
-        went.append(exchange)
-    assert went[0] is one and went[1] is two and went[2] is three
-
-
-def test_a_node_in_guard_holds_up_nobody_else():
-    pool = Exchanges(16, 8)
-    scheduler = Scheduler(pool)
-    session = _Session()
-    silent = _open(pool, 0, session)
-    _put_on_air(pool, silent)
-    silent.fire(0, ex.UNANSWERED)
-    _open(pool, 0, session)
-    other = _open(pool, 1, session)
-    assert scheduler.pick() is other
-    other.fire(0, ex.SUBMITTED)
-    assert scheduler.pick() is None
-    silent.fire(0, ex.OVER)
-    pool.close(silent)
-    assert scheduler.pick().node == 0
-
-
-def test_a_request_the_modem_did_not_send_keeps_its_place():
-    pool = Exchanges(8, 8)
-    scheduler = Scheduler(pool)
-    session = _Session()
-    first = _open(pool, 0, session)
-    _open(pool, 0, session)
-    first.fire(0, ex.SUBMITTED)
-    first.fire(0, ex.NOT_SENT)
-    assert scheduler.pick() is first
 
 
 def test_a_stream_of_blocks_ends_where_the_largest_window_does():

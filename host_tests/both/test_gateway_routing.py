@@ -258,7 +258,7 @@ def test_a_session_that_ends_frees_its_pairs_and_no_others():
 
 
 def test_every_reason_has_its_name_and_its_words():
-    assert len(refusal.NAMES) == refusal.BROADCAST + 1 == len(set(refusal.NAMES))
+    assert len(refusal.NAMES) == refusal.SESSION_GONE + 1 == len(set(refusal.NAMES))
     for reason in range(len(refusal.NAMES)):
         expected = b"\xd8\x01\x04" if reason == refusal.TOO_LONG else b"\xd8\x01\x01"
         assert refusal.apdu_for(reason) == expected

@@ -11,6 +11,7 @@ from app.config import validate
 from app.sessions import Listener
 from base.ticks import ticks_add
 from gateway.exchange import Exchanges
+from gateway.traffic_class import BULK
 from plc.medium import DONE_NOT_SENT, NODE_LOST
 from plc.sfsk.keepalive import KeepAlive
 from plc.sfsk.line import FREE
@@ -104,18 +105,18 @@ def test_a_greedy_head_end_leaves_slots_for_the_others():
     held = {}
     for node in range(60):
         name = "ABC"[node % 3]
-        if pool.has_room(node, name):
+        if pool.has_room(node, name, BULK):
             pool.open(0, name, node, 1000)
             held[name] = held.get(name, 0) + 1
-    assert 28 <= sum(held.values()) < 32 and pool.has_room(99, "D")
+    assert 24 <= sum(held.values()) < 28 and pool.has_room(99, "D", BULK)
 
 
 def test_a_quarter_of_the_slots_is_sure():
     pool = Exchanges(32, 4)
-    for n in range(32):
-        assert pool.has_room(n, n % 4)
+    for n in range(28):  # four of the 32 are for control requests
+        assert pool.has_room(n, n % 4, BULK)
         pool.open(0, n % 4, n, 1000)
-    assert not pool.has_room(99, 0)
+    assert not pool.has_room(99, 0, BULK)
 
 
 def test_the_same_octets_by_two_addresses_are_two_requests():

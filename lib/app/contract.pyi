@@ -7,7 +7,8 @@ class Session(Protocol):
     """One HES TCP connection."""
 
     number: int
-    last_turn: int
+    peer: bytes  # IPv4 address of the head-end, empty = not known
+    service: int  # of app.firewall: the listener it came in by
     def send(self, buf: int, off: int, length: int) -> bool:
         """Take slab buffer `buf` for sending; False: its bounded queue is full, nothing taken."""
 

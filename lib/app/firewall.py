@@ -36,11 +36,12 @@ def parse(rule: object) -> "tuple[bool, int, int, int]":
     if words[1] != "any" and words[1] not in SERVICES:
         raise ValueError("service must be any, " + ", ".join(SERVICES))
     services = _ANY_SERVICE if words[1] == "any" else 1 << SERVICES.index(words[1])
-    network, bits = (0, 0) if words[2] == "any" else _network(words[2])
+    network, bits = (0, 0) if words[2] == "any" else parse_network(words[2])
     return words[0] == "allow", services, network, bits
 
 
-def _network(text: str) -> "tuple[int, int]":
+def parse_network(text: str) -> "tuple[int, int]":
+    """(network, bits of it that count) of `10.0.0.0/8` or of one address; ValueError in words."""
     address, _, width = text.partition("/")
     parts = address.split(".")
     bits = int(width) if width.isdigit() else _BITS if not width and "/" not in text else -1

@@ -7,27 +7,23 @@ The APDU is copied once, uplink, out of the modem's receive buffer. It is never 
 never sent twice by us, never given to anybody but the session that asked.
 """
 
-from micropython import const
-
+from app.endings import Endings
 from app.replies import HEADROOM, Replies
 from app.unasked import Unasked
 from base.counters import Counters
 from base.ticks import ticks_add
 from gateway import answer, refusal
 from gateway.admission import ACCEPTED, Admission
+from gateway.copies import Copies
 from gateway.exchange import (
     ANSWERED,
-    CONFIRMED,
     DONE,
     GUARD,
-    NOT_SENT,
     ON_AIR,
     OVER,
     QUEUED,
     REPLIED,
     SENT,
-    SUBMITTED,
-    UNANSWERED,
     Exchanges,
 )
 from gateway.router import TO_OWN
@@ -42,7 +38,6 @@ from plc.medium import (
     NODE_LOST_EVENT,
     STAT_LATE,
     STAT_RX,
-    STAT_TIMEOUT,
     STAT_TX,
     UPLINK_FOREIGN,
     UPLINK_LAST,
@@ -61,14 +56,12 @@ if TYPE_CHECKING:
     from gateway.rules import Rules
     from plc.contract import Medium
 
-_MAX_TRIES = const(3)  # of handing one APDU to a modem that never got it on the air
-
 
 class Forwarder:
     """Implements `plc.contract.MediumSink`; sessions call `on_request` and `on_session_end`.
 
     `medium`, `device` (own logical device), `push` and `on_event` are wired by main.py
-    after construction. A session has: number, last_turn, is_open, send(buf, off, length).
+    after construction. A session has: number, is_open, peer, port, send(buf, off, length).
     """
 
     medium: "Medium"
@@ -80,11 +73,14 @@ class Forwarder:
         self._router = router
         self._rules = rules
         self.exchanges = Exchanges(rules.exchanges_cnt, rules.per_node_cnt)
+        self._copies = Copies()
         self.admission = Admission(table, router, self.exchanges, rules)
-        self._scheduler = Scheduler(self.exchanges)
+        self._scheduler = Scheduler(self.exchanges, rules.sessions_cnt)
         self.counters = Counters(refusal.NAMES)
         self._replies = Replies(slab, self.counters, rules.refuse_by_exception)
         self._unasked = Unasked(table, self.exchanges, self.admission, self.counters, 2 * rules.guard_ms)
+        self._endings = Endings(table, slab, self.admission, rules.guard_ms)
+        self._endings.wire(self.exchanges, self._scheduler, self._replies, self.counters)
         self.push: "PushRoute | None" = None
         self.on_event: "Callable[[int, int], None] | None" = None
 
@@ -106,7 +102,7 @@ class Forwarder:
         if exchange is not None:
             if self.exchanges.repeats_pending(exchange, self._slab):
                 self.counters.inc(refusal.DUPLICATE)
-                self._end(now, exchange, OVER)
+                self._endings.end(now, exchange, OVER)
             self.on_free(now)
 
     def _take(
@@ -125,19 +121,25 @@ class Forwarder:
         if reason != ACCEPTED:
             self._replies.refuse(session, reason, (destination, source), prefix)
             return None
-        self._scheduler.came(session)
         exchange = self.exchanges.open(now, session, self._router.node, self._rules.queue_ms)
         exchange.client_sap, exchange.wport = ports
         exchange.server_sap = self._router.server_sap
+        exchange.traffic_class = self.admission.traffic_class
+        exchange.answer_by = ticks_add(now, self.admission.classes.answer_ms)
         exchange.hold(buf, off, apdu)
         exchange.keep_prefix(prefix)
+        self._scheduler.came(exchange, self.medium)
         return exchange
 
     def on_free(self, now: int) -> None:
         """The line is free: give it the next request, if there is one."""
-        exchange = self._scheduler.pick()
+        exchange = self._scheduler.pick(now, self.medium)
         while exchange is not None and self._submit(now, exchange):
-            exchange = self._scheduler.pick()
+            exchange = self._scheduler.pick(now, self.medium)
+
+    def is_control_waiting(self) -> bool:
+        """A control request is there for the next turn on the line."""
+        return self._scheduler.is_control_waiting()
 
     def _submit(self, now: int, exchange: "Exchange") -> bool:
         view = self._slab.view(exchange.buf)
@@ -145,9 +147,8 @@ class Forwarder:
         saps = (exchange.client_sap, exchange.server_sap)
         if not self.medium.submit(now, exchange.node, saps, view, exchange.off, exchange.length, expects_reply):
             return False
-        exchange.fire(now, SUBMITTED)
-        exchange.tries += 1
-        self._scheduler.went(exchange)
+        exchange.begin(now)
+        self._scheduler.went(exchange, self.medium)
         return True
 
     def on_sent(self, now: int, node: int) -> None:
@@ -155,7 +156,7 @@ class Forwarder:
         exchange = self.exchanges.on_line(node)
         if exchange is None:
             return
-        exchange.fire(now, CONFIRMED)
+        exchange.confirmed(now)
         self.counters.inc(refusal.BROADCAST if node == BROADCAST else refusal.FORWARDED)
         if node != BROADCAST:
             self._table.note(node, STAT_TX)
@@ -184,7 +185,7 @@ class Forwarder:
         # After the last answer it is a copy of that.
         request = self._slab.view(exchange.buf)
         fits = exchange.state == SENT and answer.fits(request, exchange.off, exchange.length, mv, off, length)
-        if not fits or self.exchanges.is_copy(exchange, mv[off : off + length]):
+        if not fits or self._copies.is_copy(exchange, mv[off : off + length]):
             self._count_node(refusal.STALE, node, STAT_LATE)
             return UPLINK_FOREIGN
         self._deliver(exchange, mv, off, length)
@@ -196,6 +197,7 @@ class Forwarder:
     def _deliver(self, exchange: "Exchange", mv: memoryview, off: int, length: int) -> None:
         """Wrap and hand the APDU to the session that asked; wPorts swapped, prefix echoed as E7."""
         self._table.note(exchange.node, STAT_RX)
+        exchange.heard_len += length
         if exchange.session is None:
             self.counters.inc(refusal.ORPHAN)
             return
@@ -213,43 +215,14 @@ class Forwarder:
         exchange = self.exchanges.on_line(node)
         if exchange is None:
             return
+        self._endings.left_air(now, exchange, self.medium)
         if exchange.state == REPLIED or outcome in (DONE_REPLIED, DONE_SENT):
-            self._end(now, exchange, DONE)
+            self._endings.end(now, exchange, DONE)
         elif outcome == DONE_NOT_SENT and exchange.state == ON_AIR:
-            self._retry_or_refuse(now, exchange)
+            self._endings.retry_or_refuse(now, exchange)
         else:
-            self._await_late_answer(now, exchange, outcome)
-
-    def _await_late_answer(self, now: int, exchange: "Exchange", outcome: int) -> None:
-        self._count_node(refusal.NO_ANSWER, exchange.node, STAT_TIMEOUT)
-        exchange.fire(now, UNANSWERED)
-        cut_ms = self.medium.airtime_ms(exchange.node, 2048, 2048) if outcome == DONE_LINK_DOWN else 0  # the window
-        exchange.deadline = ticks_add(now, cut_ms + self._rules.guard_ms)
-        self._give_back(exchange)
-
-    def _retry_or_refuse(self, now: int, exchange: "Exchange") -> None:
-        """It never went on the air, so handing it to the modem again is not sending it again."""
-        exchange.fire(now, NOT_SENT)
-        if exchange.tries >= _MAX_TRIES or exchange.session is None:
-            self._refuse_queued(now, exchange, refusal.MODEM_REFUSED)
-
-    def _refuse_queued(self, now: int, exchange: "Exchange", reason: int) -> None:
-        if answer.opens_association(exchange.tag):
-            self.admission.ownership.release(exchange.node, exchange.client_sap, exchange.session)
-        if exchange.session is not None:
-            ports = (exchange.wport, exchange.client_sap)
-            self._replies.refuse(exchange.session, reason, ports, exchange.kept_prefix())
-        self._end(now, exchange, OVER)
-
-    def _end(self, now: int, exchange: "Exchange", event: int) -> None:
-        exchange.fire(now, event)
-        self._give_back(exchange)
-        self.exchanges.close(exchange)
-
-    def _give_back(self, exchange: "Exchange") -> None:
-        if exchange.buf >= 0:
-            self._slab.free(exchange.buf)
-            exchange.buf = -1
+            cut_ms = self.medium.airtime_ms(node, 2048, 2048) if outcome == DONE_LINK_DOWN else 0  # the window
+            self._endings.await_late_answer(now, exchange, cut_ms)
 
     def _count_node(self, reason: int, node: int, stat: int) -> None:
         self.counters.inc(reason)
@@ -260,22 +233,13 @@ class Forwarder:
 
     def on_session_end(self, now: int, session: "Session") -> None:
         """The head-end is gone: what waits is dropped, what is on the air becomes an orphan."""
-        for exchange in self.exchanges:
-            if exchange.session is not session:
-                continue
-            if exchange.state == QUEUED:
-                self._end(now, exchange, OVER)
-            else:
-                exchange.session = None
-        self.admission.ownership.release_session(session)
+        self._endings.session_gone(now, session)
         self.device.close_connection(session.number)
 
     def on_node(self, now: int, node: int, event: int) -> None:
         """A node changed: nobody waits in the queue of a node that is lost or gone."""
         if event in (NODE_LOST_EVENT, NODE_GONE_EVENT):
-            for exchange in self.exchanges:
-                if exchange.state == QUEUED and exchange.node == node:
-                    self._refuse_queued(now, exchange, refusal.NODE_AWAY)
+            self._endings.node_away(now, node)
         if self.on_event is not None:
             self.on_event(node, event)
 
@@ -293,8 +257,8 @@ class Forwarder:
         exchange = self.exchanges.next_due(now)
         while exchange is not None:
             if exchange.state == QUEUED:
-                self._refuse_queued(now, exchange, refusal.QUEUE_EXPIRED)
+                self._endings.refuse_overdue(now, exchange, self.medium)
             else:
-                self._end(now, exchange, OVER)
+                self._endings.end(now, exchange, OVER)
             exchange = self.exchanges.next_due(now)
         self.on_free(now)

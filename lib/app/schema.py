@@ -7,7 +7,11 @@ The rows of a medium stand in a table of its own: they describe, they import not
 """
 
 from app import schema_access, schema_g3, schema_sfsk
-from app.schema_kinds import BOOL, CHOICE, EXTRAS, INT, TARGETS, TEXT
+from app.schema_kinds import BOOL, CHOICE, CLASSES, EXTRAS, INT, TARGETS, TEXT
+
+# Tags: dlms.md 4. ACTION (plain, global and dedicated ciphering) switches; firmware comes from client 64; general
+# block transfer and GET for the next block belong to what is longer than an APDU.
+_CLASS_RULES = ["bulk client 64", "control apdu C3,CB,D3", "bulk apdu E0,C002"]
 
 _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("schema", INT, 1, 1, 1, "version of this file's layout"),
@@ -31,6 +35,8 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("gateway.exchanges", INT, 1, 128, 32, "open exchanges on all sessions together"),
     ("gateway.exchanges_per_node", INT, 1, 16, 4, "requests waiting for one node"),
     ("gateway.queue_s", INT, 1, 600, 60, "longest wait for the air before a request is refused"),
+    ("gateway.answer_s", INT, 1, 3600, 120, "a head-end waits so long; what cannot be answered by then is refused"),
+    ("gateway.classes", CLASSES, 0, 16, _CLASS_RULES, "first that fits, else on-demand (docs/airtime.md)"),
     ("gateway.guard_ms", INT, 0, 60000, 3000, "after a missing answer the node rests, so a late one meets nobody"),
     ("gateway.associations", INT, 4, 4096, 256, "(meter, client SAP) pairs owned at once"),
     ("gateway.association_s", INT, 10, 86400, 300, "an unused association no longer blocks other head-ends"),

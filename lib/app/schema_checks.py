@@ -7,9 +7,13 @@ over DLMS (app.config, app.settings).
 
 from micropython import const
 
-from app import firewall
+from app import class_rules, firewall
 from app.media import title_len
-from app.schema_kinds import BOOL, CHOICE, CLOCK, EXTRAS, HEX, INT, RULES, TARGETS, TEXT
+from app.schema_kinds import BOOL, CHOICE, CLASSES, CLOCK, EXTRAS, HEX, INT, RULES, TARGETS, TEXT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MOST_BUFFER_OCTETS = const(131072)  # half of the smallest board's heap
 _FIRST_EXTRA_SAP = const(0x1000)  # above every gateway LD, below the mirror LDs at 0x2010
@@ -90,11 +94,19 @@ def _check_extras(value: object, low: int, high: int) -> str:
 
 
 def _check_rules(value: object, low: int, high: int) -> str:
+    return _check_parsed(value, high, firewall.parse)
+
+
+def _check_classes(value: object, low: int, high: int) -> str:
+    return _check_parsed(value, high, class_rules.parse)
+
+
+def _check_parsed(value: object, high: int, parse: "Callable[[object], object]") -> str:
     if not isinstance(value, list) or len(value) > high:
         return "must be a list of at most %d rules" % high
     for rule in value:
         try:
-            firewall.parse(rule)
+            parse(rule)
         except ValueError as error:
             return "in each rule: %s" % error
     return ""
@@ -110,6 +122,7 @@ _CHECKS = {
     TARGETS: _check_targets,
     EXTRAS: _check_extras,
     RULES: _check_rules,
+    CLASSES: _check_classes,
 }
 
 

@@ -55,7 +55,6 @@ class Session:
 
     def __init__(self, number: int, stream: "object", slab: "Slab", queue_len: int) -> None:
         self.number = number
-        self.last_turn = 0
         self.stream = stream
         self._slab = slab
         self._queue = Ring(queue_len)

@@ -4,6 +4,7 @@
 import sys
 from binascii import unhexlify
 
+from app import class_rules
 from app.media import own_saps
 from app.own_firewall import firewall_object
 from base import events
@@ -32,6 +33,9 @@ def rules_from(config: "Config") -> Rules:
     rules.guard_ms = config.number("gateway.guard_ms")
     rules.associations_cnt = config.number("gateway.associations")
     rules.association_ms = 1000 * config.number("gateway.association_s")
+    rules.sessions_cnt = config.number("wan.sessions") + 2  # one that is closing, and one for all beyond
+    rules.answer_ms = 1000 * config.number("gateway.answer_s")
+    rules.classes = tuple([class_rules.parse(rule) for rule in config["gateway.classes"]])  # type: ignore
     rules.own_saps = own_saps(config)
     rules.refuse_by_exception = config.text("gateway.refuse") == "exception"
     return rules

@@ -10,6 +10,7 @@ from micropython import const
 from gateway import answer, refusal
 from gateway.ownership import Ownership
 from gateway.router import TO_ALL, TO_BAD, TO_NOBODY
+from gateway.traffic_class import ON_DEMAND, Classes
 from plc.medium import BROADCAST, NODE_ONLINE
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.registration import Table
     from gateway.router import Router
     from gateway.rules import Rules
+    from gateway.traffic_class import Session
     from plc.contract import Medium
 
 ACCEPTED = const(-1)
@@ -31,10 +33,12 @@ class Admission:
         self._router = router
         self._exchanges = exchanges
         self._own_saps = rules.own_saps
+        self.classes = Classes(rules.classes, rules.answer_ms)
+        self.traffic_class = ON_DEMAND  # of the request judged last
         self.ownership = Ownership(rules.associations_cnt, rules.association_ms)
 
     def judge(
-        self, now: int, medium: "Medium", target: int, session: object, client_sap: int, apdu: memoryview
+        self, now: int, medium: "Medium", target: int, session: "Session", client_sap: int, apdu: memoryview
     ) -> int:
         """ACCEPTED, or the reason of gateway.refusal; an accepted AARQ takes its pair."""
         if target == TO_NOBODY:
@@ -50,7 +54,8 @@ class Admission:
             return refusal.NODE_AWAY
         if not medium.is_open:
             return refusal.OUTSIDE_WINDOW
-        if not self._exchanges.has_room(node, session):
+        self.traffic_class = self.classes.of(session, client_sap, apdu)
+        if not self._exchanges.has_room(node, session, self.traffic_class):
             return refusal.QUEUE_FULL
         if node == BROADCAST:
             # NOTE: it gets into the association somebody else has opened with any of the meters.

@@ -7,15 +7,12 @@ nobody. An exchange outlives its session: what is on the air is waited for, then
 Law: every accepted request ends in exactly one of: answered, refused, silent.
 """
 
-from array import array
-from binascii import crc32
-
 from micropython import const
 
 from base.errors import LocalError
 from base.ticks import ticks_add, ticks_diff
 from dlms.gateway_prefix import MAX_ADDR_LEN, PREFIX_FIXED_LEN
-from gateway import answer
+from gateway.traffic_class import CONTROL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +20,8 @@ if TYPE_CHECKING:
 
     from base.slab import Slab
 
-_ANSWERS_KEPT = const(64)  # half a minute of a line that is never idle
-_SHARE = const(4)  # sessions by default: each is sure of a quarter; alone, one gets 26 of 32 slots
+_SHARE = const(4)  # sessions by default: each is sure of a quarter; alone, one gets 23 of 28 slots
+_RESERVE = const(8)  # one slot in eight, where there are so many, is for control requests only
 _MAX_WINDOW = const(63)  # six bits of the general-block-transfer block control (Green Book)
 MAX_PREFIX_LEN = const(36)  # tag, network id, address length as `nn` or `81 nn`, address
 
@@ -82,6 +79,13 @@ class Exchange:
         self.length = 0
         self.tag = 0
         self.order = 0  # of arrival
+        self.traffic_class = 0
+        self.share = -1  # of the air: its session's, see gateway.scheduler
+        self.air_ms = 0  # charged to it so far
+        self.on_air_at = 0  # tick at which the medium took it
+        self.confirm_ms = -1  # from there to the confirm, -1 = none yet
+        self.answer_by = 0  # tick after which nobody waits for an answer
+        self.heard_len = 0  # octets of answers
         self.tries = 0
         self.blocks = 0  # answers so far that others follow
         self.since = 0  # tick of the last change of state
@@ -97,6 +101,10 @@ class Exchange:
         self.length = len(apdu)
         self.tag = apdu[0]
 
+    def is_pair_of(self, other: "Exchange") -> bool:
+        """Same head-end, same client: one association, whose requests keep their order."""
+        return self.session is other.session and self.client_sap == other.client_sap
+
     def takes_another(self) -> bool:
         """One more streamed block was passed on; False when no window can hold a further one."""
         self.blocks += 1
@@ -111,6 +119,19 @@ class Exchange:
     def kept_prefix(self) -> "bytes | memoryview":
         """The prefix the answer must carry, empty when there was none."""
         return memoryview(self._prefix)[: self.prefix_len] if self.prefix_len else b""
+
+    def begin(self, now: int) -> None:
+        """The medium took it."""
+        self.fire(now, SUBMITTED)
+        self.tries += 1
+        self.on_air_at = now
+        self.confirm_ms = -1
+
+    def confirmed(self, now: int) -> None:
+        """The modem confirmed a transmission; the first one counts."""
+        self.fire(now, CONFIRMED)
+        if self.confirm_ms < 0:
+            self.confirm_ms = max(ticks_diff(now, self.on_air_at), 0)
 
     def fire(self, now: int, event: int) -> int:
         """Go to the next state; returns it."""
@@ -139,33 +160,39 @@ class Exchanges:
         self._per_node = per_node
         self._arrivals = 0
         self._cursor = -1
-        self._pairs = array("i", [-1] * _ANSWERS_KEPT)  # node << 16 | client SAP of the last answers
-        self._crcs = array("I", [0] * _ANSWERS_KEPT)
-        self._answered = 0
         self.open_cnt = 0
         self.max_open = 0
 
     def __iter__(self) -> "Iterator[Exchange]":
         return iter(self._slots)
 
-    def has_room(self, node: int, session: object) -> bool:
+    def has_room(self, node: int, session: object, traffic_class: int) -> bool:
         """One more request of `session` for `node` would be taken.
 
         A session may have its share of the slots, and more only while enough are left for the others:
-        one head-end with a full queue leaves room for the rest.
+        one head-end with a full queue leaves room for the rest. The last slots are for control requests,
+        for which only what would go before them counts.
         """
-        free = len(self._slots) - self.open_cnt
+        is_control = traffic_class == CONTROL
+        reserve = 0 if is_control else len(self._slots) // _RESERVE
         waiting = held = 0
         for exchange in self._slots:
-            if exchange.state == FREE:
+            if exchange.state == FREE or (is_control and exchange.traffic_class != CONTROL):
                 continue
             if exchange.state == QUEUED and exchange.node == node:
                 waiting += 1
             if exchange.session is session:
                 held += 1
-        if not free or waiting >= self._per_node:
+        free = len(self._slots) - self.open_cnt - reserve
+        if free <= 0 or waiting >= self._per_node:
             return False
-        return held < len(self._slots) // _SHARE or held < _SHARE * free
+        return held < (len(self._slots) - reserve) // _SHARE or held < _SHARE * free
+
+    def raise_older(self, candidate: Exchange) -> None:
+        """What the association of `candidate` asked that node before goes no later than it: it must go first."""
+        for other in self._slots:
+            if other.state == QUEUED and other.node == candidate.node and other.is_pair_of(candidate):
+                other.traffic_class = min(other.traffic_class, candidate.traffic_class)
 
     def open(self, now: int, session: object, node: int, queue_ms: int) -> Exchange:
         """Take a slot in state QUEUED; the caller fills in the request. Needs `has_room`."""
@@ -181,6 +208,9 @@ class Exchanges:
         exchange.deadline = ticks_add(now, queue_ms)
         exchange.prefix_len = 0
         exchange.answer_crc = -1
+        exchange.share = -1
+        exchange.air_ms = exchange.heard_len = 0
+        exchange.answer_by = exchange.deadline
         self.open_cnt += 1
         self.max_open = max(self.max_open, self.open_cnt)
         return exchange
@@ -202,29 +232,6 @@ class Exchanges:
                 # NOTE: below 0 it is older than the ticks can say (6 days), not younger.
                 if 0 <= ticks_diff(now, exchange.since) < within_ms:
                     return True
-        return False
-
-    def is_copy(self, exchange: Exchange, apdu: memoryview) -> bool:
-        """`apdu`, an answer for `exchange`, has been an answer before; if not, it is remembered.
-
-        NOTE: request, answer, next request confirmed, copy of the first answer from a repeater:
-        only the octets tell, and only within one exchange or where they cannot repeat. Not kept
-        in the slots: when all are in use, a slot forgets within seconds.
-        """
-        crc = crc32(apdu)
-        pair = exchange.node << 16 | exchange.client_sap
-        if exchange.answer_crc == crc or (answer.never_repeats(apdu[0]) and self._was_answer(pair, crc)):
-            return True
-        exchange.answer_crc = crc
-        self._pairs[self._answered] = pair
-        self._crcs[self._answered] = crc
-        self._answered = (self._answered + 1) % _ANSWERS_KEPT
-        return False
-
-    def _was_answer(self, pair: int, crc: int) -> bool:
-        for i in range(_ANSWERS_KEPT):
-            if self._pairs[i] == pair and self._crcs[i] == crc:
-                return True
         return False
 
     def repeats_pending(self, candidate: Exchange, slab: "Slab") -> bool:

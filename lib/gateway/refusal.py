@@ -34,6 +34,10 @@ FORWARDED = const(19)
 DELIVERED = const(20)
 PUSHED = const(21)
 BROADCAST = const(22)
+# Refused before going on the air, as above.
+TOO_LATE = const(23)  # no answer could be there in time
+# Dropped before going on the air.
+SESSION_GONE = const(24)
 
 NAMES = (
     "refused-unknown-sap", "refused-bad-prefix", "refused-node-away", "refused-client-sap", "refused-too-long",
@@ -41,6 +45,7 @@ NAMES = (
     "refused-modem", "refused-owners-full", "dropped-no-answer", "dropped-late", "dropped-stale",
     "dropped-orphan", "dropped-duplicate-request", "dropped-no-buffer", "dropped-peer-slow",
     "dropped-push-no-route", "requests-forwarded", "replies-delivered", "pushes-relayed", "broadcasts",
+    "refused-too-late", "dropped-session-gone",
 )  # fmt: skip
 
 _NOT_POSSIBLE = b"\xd8\x01\x01"

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Limits and choices of the forwarding path; main.py fills them from the configuration."""
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gateway.traffic_class import ClassRule
+
 
 class Rules:
     """Counts, and milliseconds; the defaults are those of docs/configuration.md."""
@@ -12,5 +16,8 @@ class Rules:
     associations_cnt = 256
     association_ms = 300000
     refuse_by_exception = True
+    sessions_cnt = 6  # with a share of the air each: wan.sessions, one that is closing and one for all beyond
+    answer_ms = 120000
+    classes: "tuple[ClassRule, ...]" = ()
     uplink_reserve_cnt = 8
     own_saps: "tuple[int, ...]" = (0,)  # the medium's own, at both ends: nobody may use them from the WAN

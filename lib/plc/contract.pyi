@@ -42,6 +42,12 @@ class Medium(Protocol):
     def on_deadline(self, now: int) -> None: ...
     def next_deadline(self) -> int | None: ...
     def airtime_ms(self, node: int, request_len: int, response_len: int) -> int: ...
+    def spent_ms(self, node: int, reply_len: int, confirm_ms: int, held_ms: int) -> int:
+        """Line time that an exchange took from others. `confirm_ms`: submit to confirm (or to the end, without
+        one); `held_ms`: submit to on_done; `reply_len`: octets of its answers, 0 = none came."""
+    @property
+    def has_spare(self) -> bool:
+        """Not only the last place is free; the last is for control requests. True where there is but one."""
     def set_clock(self, now: int, second_of_day: int) -> None: ...
     def is_alive(self, now: int) -> bool:
         """The modem has given a sign of life lately; for the watchdog."""
@@ -64,6 +70,8 @@ class MediumSink(Protocol):
     """What a medium calls; plain synchronous calls, buffers borrowed for the call."""
 
     def on_free(self, now: int) -> None: ...
+    def is_control_waiting(self) -> bool:
+        """A control request could go now: own traffic lets it pass, however urgent, but not twice in a row."""
     def on_sent(self, now: int, node: int) -> None: ...
     def on_uplink(
         self, now: int, node: int, client_sap: int, server_sap: int, mv: memoryview, off: int, length: int

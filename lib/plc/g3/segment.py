@@ -152,6 +152,16 @@ class Segment:
         """Expected time of an exchange of APDUs of these octets with `node`, think time included."""
         return self.window.exchange_ms(node, min(request_len, self.max_apdu), min(response_len, self.max_apdu))
 
+    def spent_ms(self, node: int, reply_len: int, confirm_ms: int, held_ms: int) -> int:
+        """plc.contract.Medium.spent_ms: the modem takes one request at a time, until its confirm; others may
+        go while the meter thinks."""
+        return confirm_ms + (self.window.one_way_ms(node, reply_len) if reply_len else 0)
+
+    @property
+    def has_spare(self) -> bool:
+        """plc.contract.Medium.has_spare: two flights free, or more than one was never to be had."""
+        return self.traffic.has_spare()
+
     # --- for the application ---
 
     def set_clock(self, now: int, second_of_day: int) -> None:

@@ -79,6 +79,10 @@ class Traffic:
             return False
         return self.count(fl.FREE) > 0 and self._modem.has_room(HEAD_LEN + apdu_len)
 
+    def has_spare(self) -> bool:
+        """Not only the last flight is free."""
+        return self.count(fl.FREE) > 1 or len(self.flights) == 1
+
     def of(self, row: int) -> "Flight | None":
         """The flight of a node."""
         for flight in self.flights:

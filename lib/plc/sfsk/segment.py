@@ -50,6 +50,7 @@ class Segment:
 
     headroom = llc.HEADROOM
     tailroom = llc.TAILROOM
+    has_spare = True  # one at a time: nothing to keep for later
     max_sap = 0xFF  # an L-SAP is one octet (facts/sfsk.md 2.2)
 
     def __init__(
@@ -169,6 +170,10 @@ class Segment:
             return self._air.tx_ms(request, credit)
         response = min(response_len, self.max_apdu) + llc.LLC_LEN
         return self._air.transaction_ms(request, credit, response, self._think.of(node))
+
+    def spent_ms(self, node: int, reply_len: int, confirm_ms: int, held_ms: int) -> int:
+        """plc.contract.Medium.spent_ms: nobody else has the line meanwhile, think time included."""
+        return held_ms
 
     # --- for the application and the COSEM classes ---
 

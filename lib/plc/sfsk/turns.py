@@ -2,8 +2,8 @@
 """Whose turn it is on a free line: data, or the initiator's own traffic.
 
 Own policy (sfsk.md specifies none): data first; own traffic first when it is urgent, but
-never twice in a row while data waits. The sink is asked once each time the line frees; later
-it submits when it has something.
+never twice in a row while data waits, and behind a control request once. The sink is asked
+once each time the line frees; later it submits when it has something.
 """
 
 from micropython import const
@@ -29,6 +29,7 @@ class Turns:
         self._sink = sink
         self._was_offered = False
         self._was_own = False
+        self._has_yielded = False
         self._is_offering = False
         self._used_at = 0
         self._was_used = False
@@ -59,14 +60,21 @@ class Turns:
             self._is_offering = False
 
     def _offer(self, now: int) -> None:
-        own_first = not self._was_own and self._initiator.is_urgent(now)
+        own_first = not self._was_own and self._initiator.is_urgent(now) and not self._yields()
         if not own_first:
             self._sink.on_free(now)
         if self._line.state == FREE and self._initiator.run(now, self._is_busy(now)):
             self._was_own = True
-            self._was_offered = False
+            self._was_offered = self._has_yielded = False
         if own_first and self._line.state == FREE:
             self._sink.on_free(now)
+
+    def _yields(self) -> bool:
+        """Urgent own traffic lets one control request pass, not a second one."""
+        if self._has_yielded or not self._sink.is_control_waiting():
+            return False
+        self._has_yielded = True
+        return True
 
     def _is_own_due(self, now: int) -> bool:
         due = self._initiator.next_deadline()

@@ -95,7 +95,7 @@ class Session:
     """Takes replies and gives the buffers back; the next request follows at once."""
 
     number = 1
-    last_turn = 0
+    peer, service = b"", 0
     replies = 0
 
     def __init__(self, slab):
