@@ -34,11 +34,14 @@ def g3_rig(
     make_server: Callable[[bytes], DlmsServer] = lambda title: EchoServer(),
     line: G3LineOptions | None = None,
     prepare: Callable[[G3Segment], object] = lambda sim: None,
+    gateway: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Rig:
-    """A started gateway; `prepare` may change the PAN before it, after the PSKs were written down."""
+    """A started gateway; `prepare` may change the PAN before it, after the PSKs were written down.
+
+    `gateway` and `settings`: what those sections of config.json say."""
     modem = G3ModemOptions(dialect=dialect)
     sim = G3Segment(G3Options(meters=meters, modem=modem, line=line or G3LineOptions()), make_server)
     fs = g3_flash(sim.psks())
     prepare(sim)
-    return Rig(sim=sim, fs=fs, config=g3_config(dialect, **settings))
+    return Rig(sim=sim, fs=fs, config={**g3_config(dialect, **settings), "gateway": gateway or {}})
