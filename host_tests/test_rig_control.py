@@ -18,8 +18,7 @@ GET = bytes.fromhex("C001C100080000010000FF0200")
 ACTION = bytes.fromhex("C301C10046000060030AFF01010F00")
 METERS = 8
 _BULK_CLIENTS = (16, 17, 18, 19)
-CLASSES = {"classes": [{"class": "bulk", "client": client} for client in _BULK_CLIENTS] + [
-    {"class": "control", "apdu": "C3"}]}  # fmt: skip
+CLASSES = {"classes": ["bulk client %d" % client for client in _BULK_CLIENTS] + ["control apdu C3"]}
 
 
 class Load:
