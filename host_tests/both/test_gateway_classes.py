@@ -62,7 +62,7 @@ def test_a_rule_fits_when_all_it_names_does_and_the_first_one_decides():
 
 def test_rules_that_are_not_right_are_named():
     for rule in (
-        "", "urgent", "bulk clinet 1", "bulk client", "bulk client 0", "bulk client 65536", "bulk client -1",
+        "", "urgent", "bulk tag 1", "bulk client", "bulk client 0", "bulk client 65536", "bulk client -1",
         "bulk apdu C", "bulk apdu C0,", "bulk apdu xx", "bulk hes 10.0.0.1/8", "bulk hes ten", "bulk service ftp",
         "bulk answer_s 3601", 5, None,
     ):  # fmt: skip
