@@ -77,6 +77,7 @@ around.config = config
 around.store = store
 around.settings = settings
 around.access = access_list.access
+around.access_list = access_list
 around.serial = leaf.serial_number()
 around.random_octets = leaf.random_octets
 around.port = port

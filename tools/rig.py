@@ -206,6 +206,7 @@ class Rig:
         around = media.Around()
         around.config, around.store, around.serial = self.config, self.store, SERIAL
         around.settings, around.access = self.settings, self.access_list.access
+        around.access_list = self.access_list
         around.random_octets = random.Random(f"{self.sim.options.line.seed}/{self.kernel.now_us}").randbytes
         around.port, around.table, around.sink, around.log = Wire(self.sim.chip), self.table, self.forwarder, self.log
         return around

@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.access_list import AccessList
     from app.config import Config
     from app.settings import Settings
     from base.log import Log
@@ -29,6 +30,8 @@ class Around:
     store: "FileStore"
     settings: "Settings"
     access: "Access"
+    access_list: "AccessList"
+    unwrap: "Callable[[bytes], bytearray | None] | None" = None  # a key wrapped by the master key; None: there is none
     serial: bytes
     random_octets: "Callable[[int], bytes]"
     port: "ModemPort"

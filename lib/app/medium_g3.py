@@ -9,13 +9,16 @@ each costs).
 import json
 from binascii import unhexlify
 
+from app.g3_actions import G3Actions
 from app.g3_events import G3Events
+from app.g3_network import G3Network
 from app.g3_nodes import G3NodeList
 from app.media import Side
 from base.errors import LocalError
 from dlms.cosem import basic
 from dlms.cosem.g3 import g3_objects
-from dlms.cosem.object import obis
+from dlms.cosem.g3_network import g3_network
+from dlms.cosem.object import ROLE_MANAGEMENT, ROLE_READ_WRITE, obis
 from dlms.cosem.values import Array
 from plc.g3.outside import Outside
 from plc.g3.psks import LocalPsks, PskCache
@@ -26,6 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from app.config import Config
     from app.media import Around
+    from dlms.cosem.object import CosemObject
     from hal.store import FileStore
     from plc.g3.contract import PskProvider
 
@@ -92,7 +96,20 @@ def build(around: "Around") -> Side:
     told.rekey = segment.rekey
     objects = g3_objects(segment.cosem)
     objects.append(basic.data(obis(0, 0, 128, 3, 1), Array(G3NodeList(around.table, segment.links))))
+    objects += _management(around, segment, told, cache)
     return Side(segment, objects, () if cache is None else (Ageing(cache),))
+
+
+def _management(
+    around: "Around", segment: Segment, told: G3Events, cache: "PskCache | None"
+) -> "list[CosemObject]":
+    """Class 20002, for those who manage."""
+    actions = G3Actions(segment, around.table, around.access_list, around.log)
+    actions.psks, actions.unwrap = cache, around.unwrap
+    told.answers = actions.ended
+    network = G3Network(segment, around.table, actions, told.strangers, around.access)
+    network.association_s = around.config.number("gateway.association_s")
+    return g3_network(network, ROLE_MANAGEMENT | ROLE_READ_WRITE)
 
 
 def segment_settings(config: "Config") -> Settings:

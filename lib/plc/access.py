@@ -86,6 +86,19 @@ class Access:
                 index -= 1
         raise LocalError("no such entry")
 
+    def count_of(self, mark: int) -> int:
+        """Entries of the whitelist (ALLOWED) or the blacklist (BLOCKED)."""
+        return self._allowed_cnt if mark == ALLOWED else self._count - self._allowed_cnt
+
+    def title_of(self, mark: int, index: int) -> bytes:
+        """Title, with its padding, of entry `index` of one list."""
+        for at in range(_TITLE_LEN, self._end, _ROW_LEN):
+            if self._rows[at] == mark:
+                if not index:
+                    return bytes(self._rows[at - _TITLE_LEN : at])
+                index -= 1
+        raise LocalError("no such entry")
+
     # --- inside ---
 
     def _find(self, title: "bytes | bytearray | memoryview") -> int:

@@ -8,6 +8,7 @@ address belongs to the EUI-64 for good.
 
 from micropython import const
 
+from plc.access import BLOCKED
 from plc.g3 import counts
 from plc.g3 import shared as kinds
 from plc.medium import NODE_ASSIGNED
@@ -43,8 +44,8 @@ class Gate:
         return True
 
     def has_psk(self, eui64: memoryview) -> bool:
-        """Load the PSK of a node that is in the network already (rekey)."""
-        return self._psks.psk_into(eui64, self.psk)
+        """Load the PSK of a node that is in the network already (rekey); who is blocked is to be left behind."""
+        return self._access.mark(eui64) != BLOCKED and self._psks.psk_into(eui64, self.psk)
 
     def row_for(self, now: int, eui64: memoryview) -> int:
         """The row of a joiner, made when it has none; NOBODY when there is no room."""

@@ -31,7 +31,7 @@ class PskCache:
         self._is_held = bytearray(capacity)
         self._ttl_ms = 1000 * ttl_s
 
-    def provide(self, now: int, eui64: "bytes | memoryview", psk: "bytes | memoryview") -> None:
+    def provide(self, now: int, eui64: "bytes | memoryview", psk: "bytes | bytearray | memoryview") -> None:
         """The head-end knows this node's PSK (16 octets)."""
         if len(eui64) != _EUI_LEN or len(psk) != _PSK_LEN:
             raise LocalError("PSK of %d octets" % len(psk))
