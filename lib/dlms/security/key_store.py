@@ -173,8 +173,7 @@ class KeyStore:
         if keys is None or not keys.is_provisioned or not self.has_master or not transfers:
             return READ_WRITE_DENIED
         octets = bytearray(self._staged or self._octets)
-        master_len = _key_len(octets[_SUITE_OFF])
-        master = bytearray(octets[_HEAD_LEN : _HEAD_LEN + master_len])
+        master = _master_of(octets)
         result = SUCCESS
         for key_id, wrapped in transfers:
             key = keywrap.unwrap(self._make_aes, master, wrapped)
@@ -191,6 +190,15 @@ class KeyStore:
         self._staged = octets
         self._note_change(keys, transfers)
         return SUCCESS
+
+    def unwrap(self, wrapped: "Octets") -> "bytearray | None":
+        """A key wrapped by the master key (RFC 3394); None: it is not, or there is no master key. Wipe it after use."""
+        if not self.has_master or self.error:
+            return None
+        master = _master_of(self._octets)
+        key = keywrap.unwrap(self._make_aes, master, wrapped)
+        _wipe(master)
+        return key
 
     def _note_change(self, keys: ClientKeys, transfers: "Sequence[tuple[int, Octets]]") -> None:
         for key_id, _ in transfers:
@@ -254,6 +262,11 @@ class KeyStore:
         _wipe(octets)
         for keys in self.clients:
             keys.look_at(self._octets, _row_off(keys.row))
+
+
+def _master_of(octets: bytearray) -> bytearray:
+    """A copy of the master key: wipe it."""
+    return bytearray(octets[_HEAD_LEN : _HEAD_LEN + _key_len(octets[_SUITE_OFF])])
 
 
 def _row_off(row: int) -> int:
