@@ -40,7 +40,7 @@ DISALLOW = 12
 # Attributes 2 to 29, one word each:
 #  2 node_list: EUI-64, parent's EUI-64, short address, last heard and last path request (uptime s), parent's
 #    short address, state, modulation, LQI, phase, round trip ms, link cost, hops (what is not known: 0 or empty)
-#  3 to 17: keep-alives and what the facts do not name
+#  3 to 17: keep-alive and what the facts do not name
 #  18 nodes joining, 19 blacklist: EUI-64, 20 nodes available, 21 mean round trip ms, 22 mean hops in tenths
 #  23 port of the meters, 24 port their notifications come to, 25 association time-out s
 #  26 results of methods 1 to 3: method, EUI-64, state, value, when (uptime s)
