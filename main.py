@@ -22,6 +22,7 @@ from app.access_list import AccessList
 from app.console import Console
 from app.forwarder import Forwarder
 from app.own_device import Parts, own_device
+from app.own_signature import Signature
 from app.pumps import ModemReader, Timer
 from app.push import PushRoute
 from app.replies import HEADROOM
@@ -47,6 +48,7 @@ from gateway.journal import Journal
 from gateway.registration import Table
 from gateway.router import Router
 from hal import clock
+from hal.code import signature_of
 from hal.leaf import leaf
 from plc.access import Access
 
@@ -105,6 +107,9 @@ parts.serial = leaf.serial_number()
 parts.version = VERSION
 parts.interpreter = sys.version.encode()
 parts.reset_cause = leaf.reset_cause()
+parts.signature = Signature(signature_of(leaf.CODE_DIR))
+parts.slab = slab
+parts.exchanges = forwarder.exchanges
 
 forwarder.medium = segment
 forwarder.device = own_device(parts)
@@ -113,7 +118,7 @@ forwarder.push = push if config["push.targets"] else None
 console = Console(table, "%s:%d" % (config.text("wan.address"), config.number("wan.port")))
 log.listener = console
 upkeep = Upkeep(table, journal, log, clock)
-upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership) + side.timed
+upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership, parts.signature) + side.timed
 upkeep.medium = segment
 
 

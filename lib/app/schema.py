@@ -7,7 +7,7 @@ The rows of a medium stand in a table of its own: they describe, they import not
 """
 
 from app import schema_access, schema_g3, schema_sfsk
-from app.schema_kinds import BOOL, CHOICE, CLASSES, EXTRAS, INT, TARGETS, TEXT
+from app.schema_kinds import BOOL, CHOICE, CLASSES, EXTRAS, HEX, INT, TARGETS, TEXT
 
 # Tags: dlms.md 4. ACTION (plain, global and dedicated ciphering) switches; firmware comes from client 64; general
 # block transfer and GET for the next block belong to what is longer than an APDU.
@@ -48,6 +48,11 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("gateway.access_rows", INT, 0, 2048, 64, "room of whitelist and blacklist together, 9 octets each"),
     ("gateway.extra_saps", EXTRAS, 0, 32, [], "{sap 0x1000..0x1FFF, title, server_sap, ldn}: further LDs of a meter"),
     ("gateway.ldn", TEXT, 1, 16, "GWYGATEWAY000001", "logical device name of SAP 1"),
+    ("clock.zone_min", INT, -720, 720, 0, "minutes added to local normal time to get UTC: UTC+1 is -60"),
+    ("clock.summer", BOOL, 0, 0, False, "daylight saving is on"),
+    ("clock.summer_begin", HEX, 24, 24, "FFFF03FE07020000FF800000", "date-time octets; last Sunday in March, 2:00"),
+    ("clock.summer_end", HEX, 24, 24, "FFFF0AFE07030000FF800080", "in summer time; last Sunday in October, 3:00"),
+    ("clock.summer_min", INT, -120, 120, 60, "minutes local time is ahead in summer"),
     ("watchdog.timeout_ms", INT, 1000, 32000, 8000, "period of the hardware watchdog"),
     ("board.uart", INT, 1, 8, 2, "UART to the modem"),
     ("board.t_req_pin", TEXT, 1, 16, "D2", "pin of T_REQ"),
@@ -59,4 +64,7 @@ SCHEMA = _GENERAL + schema_access.ROWS + schema_sfsk.ROWS + schema_g3.ROWS
 
 # Settings that a change over DLMS puts into effect at once; somebody must have registered for each
 # (app.settings). All others: at the next start.
-LIVE = ("log_level", "firewall")
+LIVE = (
+    "log_level", "firewall",
+    "clock.zone_min", "clock.summer", "clock.summer_begin", "clock.summer_end", "clock.summer_min",
+)  # fmt: skip

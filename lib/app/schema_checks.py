@@ -5,11 +5,14 @@ Law: a complaint names what is allowed; the same words are said of config.json a
 over DLMS (app.config, app.settings).
 """
 
+from binascii import unhexlify
+
 from micropython import const
 
 from app import class_rules, firewall
 from app.media import title_len
 from app.schema_kinds import BOOL, CHOICE, CLASSES, CLOCK, EXTRAS, HEX, INT, RULES, TARGETS, TEXT
+from dlms.cosem.local_time import is_switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ _MOST_BUFFER_OCTETS = const(131072)  # half of the smallest board's heap
 _FIRST_EXTRA_SAP = const(0x1000)  # above every gateway LD, below the mirror LDs at 0x2010
 _LAST_EXTRA_SAP = const(0x1FFF)
 _G3_HEADERS_LEN = const(56)  # IPv6 40, UDP 8, wrapper 8
+
 
 def complaint(row: "tuple[object, ...]", value: object) -> str:
     """What a value of this row must be, or "" when it is."""
@@ -140,6 +144,9 @@ def check_together(values: "dict[str, object]", errors: "list[str]") -> None:
         errors.append("wan.buffers: must be at least push.queue + 12, else waiting notifications stop all requests")
     if values["wan.buffers"] * (values["wan.max_apdu"] + 64) > _MOST_BUFFER_OCTETS:  # type: ignore[operator]
         errors.append("wan.buffers x (wan.max_apdu + 64): must be at most %d octets" % _MOST_BUFFER_OCTETS)
+    for path in ("clock.summer_begin", "clock.summer_end"):
+        if not is_switch(unhexlify(values[path])):  # type: ignore[arg-type]
+            errors.append(path + ": must name one moment of a year, or none (all FF)")
     _check_sfsk(values, errors)
     _check_g3(values, errors)
 
