@@ -135,6 +135,8 @@ def check_together(values: "dict[str, object]", errors: "list[str]") -> None:
     prefix = values["gateway.ldn_prefix"]
     if prefix and len(prefix) != 8:  # type: ignore[arg-type]
         errors.append("gateway.ldn_prefix: must be empty or have 8 characters")
+    if len(values["gateway.system_title"]) not in (0, 16):  # type: ignore[arg-type]
+        errors.append("gateway.system_title: must be empty or have 16 digits")
     extras: "list[dict[str, object]]" = values["gateway.extra_saps"]  # type: ignore[assignment]
     if len({one["sap"] for one in extras}) != len(extras):
         errors.append("gateway.extra_saps: a SAP is given twice")
