@@ -22,7 +22,6 @@ from app.access_list import AccessList
 from app.console import Console
 from app.forwarder import Forwarder
 from app.own_device import Parts, own_device
-from app.own_signature import Signature
 from app.pumps import ModemReader, Timer
 from app.push import PushRoute
 from app.replies import HEADROOM
@@ -33,7 +32,7 @@ from app.startup import (
     live_settings,
     log_configuration,
     log_start,
-    push_targets,
+    push_duties,
     router_extras,
     rules_from,
     tls_identity,
@@ -48,7 +47,6 @@ from gateway.journal import Journal
 from gateway.registration import Table
 from gateway.router import Router
 from hal import clock
-from hal.code import signature_of
 from hal.leaf import leaf
 from plc.access import Access
 
@@ -88,7 +86,7 @@ around.sink = forwarder
 around.log = log
 side = media.build(around)
 segment = side.segment
-push = PushRoute(slab, push_targets(config), config.number("push.queue"), log)
+push = PushRoute(slab, config.number("push.queue"), log)
 listener = Listener(forwarder, slab, config, clock, log)
 settings.register("firewall", listener.door.reload)
 identity = tls_identity(config, store, log)
@@ -107,9 +105,8 @@ parts.serial = leaf.serial_number()
 parts.version = VERSION
 parts.interpreter = sys.version.encode()
 parts.reset_cause = leaf.reset_cause()
-parts.signature = Signature(signature_of(leaf.CODE_DIR))
-parts.slab = slab
-parts.exchanges = forwarder.exchanges
+
+duties_of_push = push_duties(push, parts, store, leaf.random_octets, identity)
 
 forwarder.medium = segment
 forwarder.device = own_device(parts)
@@ -118,7 +115,7 @@ forwarder.push = push if config["push.targets"] else None
 console = Console(table, "%s:%d" % (config.text("wan.address"), config.number("wan.port")))
 log.listener = console
 upkeep = Upkeep(table, journal, log, clock)
-upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership, parts.signature) + side.timed
+upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership) + side.timed
 upkeep.medium = segment
 
 
@@ -143,8 +140,8 @@ async def run() -> None:
     supervisor.add("wan", Wan(config, listener, leaf.network_up, on_up).run, is_needed=True)
     if identity is not None:
         supervisor.add("tls", identity.run)
-    if config["push.targets"]:
-        supervisor.add("push", push.run)
+    for name, factory in duties_of_push:
+        supervisor.add(name, factory)
     gc.collect()
     await supervisor.run()
 

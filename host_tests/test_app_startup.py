@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from app import medium_sfsk, startup
+from app import medium_sfsk, push_side, startup
 from app.config import Config, defaults
 from base import events
 from base.log import Log
@@ -54,6 +54,6 @@ def test_a_short_serial_number_is_filled_up():
 
 def test_targets_and_extra_saps_are_taken_apart():
     extra = {"sap": 0x1000, "title": "4D4D4D0000000001", "server_sap": 3, "ldn": "X"}
-    one = config(push__targets=["[::1]:4059", "hes:1"], gateway__extra_saps=[extra])
-    assert startup.push_targets(one) == [("[::1]", 4059), ("hes", 1)]
+    one = config(push__targets=["[::1]:4059", "hes:1/102"], gateway__extra_saps=[extra])
+    assert push_side.targets(one) == [("[::1]", 4059, 1), ("hes", 1, 102)]
     assert startup.router_extras(one) == {0x1000: (b"MMM\x00\x00\x00\x00\x01", 3)}

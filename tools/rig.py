@@ -33,7 +33,6 @@ from app import media  # noqa: E402
 from app.access_list import AccessList  # noqa: E402
 from app.forwarder import Forwarder  # noqa: E402
 from app.own_device import Parts, own_device  # noqa: E402
-from app.own_signature import Signature  # noqa: E402
 from app.replies import HEADROOM  # noqa: E402
 from app.sessions import Listener  # noqa: E402
 from app.settings import Settings  # noqa: E402
@@ -79,8 +78,6 @@ class Wire:
 class VirtualClock:
     """hal.clock on the kernel's time."""
 
-    shift_s = 0
-
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
 
@@ -90,11 +87,7 @@ class VirtualClock:
 
     def wall_s(self) -> int:
         """Seconds since 1970."""
-        return WALL_START_S + self.shift_s + self._rig.kernel.now_us // 1_000_000
-
-    def set_wall_s(self, wall: int) -> None:
-        """As hal.clock.set_wall_s."""
-        self.shift_s += wall - self.wall_s()
+        return WALL_START_S + self._rig.kernel.now_us // 1_000_000
 
     def calendar(self, wall: int) -> tuple[int, ...]:
         """As hal.clock.calendar."""
@@ -225,7 +218,6 @@ class Rig:
         parts.own = new_counters()
         parts.counters = (self.forwarder.counters, self.listener.counters, self.segment.counters, parts.own)
         parts.serial, parts.version, parts.interpreter = SERIAL, b"rig", b"rig"
-        parts.signature, parts.slab, parts.exchanges = Signature(iter(())), self.slab, self.forwarder.exchanges
         return parts
 
     # --- time ---

@@ -23,7 +23,7 @@ from tools.sim.meter import Meter
 
 BUILT_IN, PYDLMS = bytes.fromhex("4D4D4D00000000E1"), bytes.fromhex("50594400000000E2")
 SIM_TITLE = "53494D0000000001"  # the simulator's own first meter
-ALL_SAP = 0x7F
+GATEWAY_SAP, ALL_SAP = 1, 0x7F
 E6, E7, GBT, STREAMING = 0xE6, 0xE7, 0xE0, 0x40
 WINDOW = 3  # blocks
 LDN = (1, "0.0.42.0.0.255", 2)
@@ -41,20 +41,25 @@ class PushListener:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(PATIENCE_S)
         self.port = self._listener.getsockname()[1]
+        self.own: "list[bytes]" = []  # notifications of the gateway itself, met on the way
 
     def close(self) -> None:
         """Stop listening."""
         self._listener.close()
 
     def wpdus(self, count: int) -> "list[tuple[int, int, bytes]]":
-        """(source, destination, APDU) of the next WPDUs, on however many connections; hangs up after them."""
+        """(source, destination, APDU) of the next WPDUs of meters, on however many connections; hangs up after them."""
         found: "list[tuple[int, int, bytes]]" = []
         while len(found) < count:
             with self._listener.accept()[0] as sock, sock.makefile("rb") as stream:
                 sock.settimeout(PATIENCE_S)
                 while len(found) < count and (header := stream.read(8)):
                     _, source, dest, length = struct.unpack(">HHHH", header)
-                    found.append((source, dest, stream.read(length)))
+                    apdu = stream.read(length)
+                    if source == GATEWAY_SAP:
+                        self.own.append(apdu)
+                    else:
+                        found.append((source, dest, apdu))
         return found
 
 
@@ -171,6 +176,8 @@ def test_notifications_arrive_at_the_target_from_the_meters_sap_unchanged_and_in
         stack.control("push", node=title, apdu=apdu.hex(), client_sap=0x66)
     assert push_target.wpdus(2) == [(sap, 0x66, apdu) for apdu in apdus_sent]
     assert apdus(stack.trace.since(mark), "wan") == {}  # nothing on anybody's own connection
+    registered = b'{"MeterIdentifier":"%s","SAP_DLMS_GW":"0x%02X"}' % (title.encode(), sap)
+    assert sum(registered in apdu for apdu in push_target.own) == 1  # when it was, before all that
 
 
 def test_a_notification_in_the_middle_of_an_exchange_disturbs_nobody(stack, push_target):

@@ -207,6 +207,11 @@ class PushRing:
 
     # --- out ---
 
+    @property
+    def position(self) -> "tuple[int, int]":
+        """Of the oldest record: (sequence number, offset)."""
+        return self._read
+
     def peek_into(self, view: memoryview, off: int) -> int:
         """Load the oldest record, payload to `view[off]`; its length, 0 when there is none.
 

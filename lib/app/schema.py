@@ -6,8 +6,8 @@ printed from this table (`tools/config_doc.py`), validation reads it, defaults c
 The rows of a medium stand in a table of its own: they describe, they import nothing of plc.
 """
 
-from app import schema_access, schema_g3, schema_sfsk
-from app.schema_kinds import BOOL, CHOICE, CLASSES, EXTRAS, HEX, INT, TARGETS, TEXT
+from app import schema_access, schema_g3, schema_push, schema_sfsk
+from app.schema_kinds import BOOL, CHOICE, CLASSES, EXTRAS, INT, TEXT
 
 # Tags: dlms.md 4. ACTION (plain, global and dedicated ciphering) switches; firmware comes from client 64; general
 # block transfer and GET for the next block belong to what is longer than an APDU.
@@ -29,8 +29,6 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("wan.partial_s", INT, 1, 600, 30, "a WPDU begun and not finished: the session is closed"),
     ("wan.send_s", INT, 1, 600, 30, "a peer that takes nothing for so long is closed"),
     ("wan.send_queue", INT, 2, 64, 8, "WPDUs waiting to one peer; beyond it is closed"),
-    ("push.targets", TARGETS, 0, 4, [], "IP addresses meters' notifications go to, in this order (a name would block)"),
-    ("push.queue", INT, 1, 32, 8, "notifications waiting for the WAN, in RAM"),
     ("gateway.nodes", INT, 1, 1792, 1792, "rows of the registration table, 32 octets each"),
     ("gateway.exchanges", INT, 1, 128, 32, "open exchanges on all sessions together"),
     ("gateway.exchanges_per_node", INT, 1, 16, 4, "requests waiting for one node"),
@@ -48,16 +46,6 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("gateway.access_rows", INT, 0, 2048, 64, "room of whitelist and blacklist together, 9 octets each"),
     ("gateway.extra_saps", EXTRAS, 0, 32, [], "{sap 0x1000..0x1FFF, title, server_sap, ldn}: further LDs of a meter"),
     ("gateway.ldn", TEXT, 1, 16, "GWYGATEWAY000001", "logical device name of SAP 1"),
-    ("clock.zone_min", INT, -720, 720, 0, "minutes added to local normal time to get UTC: UTC+1 is -60"),
-    ("clock.summer", BOOL, 0, 0, False, "daylight saving is on"),
-    ("clock.summer_begin", HEX, 24, 24, "FFFF03FE07020000FF800000", "date-time octets; last Sunday in March, 2:00"),
-    ("clock.summer_end", HEX, 24, 24, "FFFF0AFE07030000FF800080", "in summer time; last Sunday in October, 3:00"),
-    ("clock.summer_min", INT, -120, 120, 60, "minutes local time is ahead in summer"),
-    ("gateway.system_title", HEX, 0, 16, "", "of SAP 1, 16 digits; empty: GWY and a checksum of the unique id"),
-    ("security.lock_first_s", INT, 1, 3600, 5, "after a failed authentication a peer waits so long, then twice that"),
-    ("security.lock_longest_s", INT, 1, 86400, 900, "and never longer"),
-    ("security.lock_slow_s", INT, 0, 3600, 10, "after a stranger failed all strangers to the client SAP wait so long"),
-    ("security.lock_rows", INT, 4, 128, 16, "(client SAP, peer address) pairs remembered, 28 octets each"),
     ("watchdog.timeout_ms", INT, 1000, 32000, 8000, "period of the hardware watchdog"),
     ("board.uart", INT, 1, 8, 2, "UART to the modem"),
     ("board.t_req_pin", TEXT, 1, 16, "D2", "pin of T_REQ"),
@@ -65,11 +53,8 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("board.power_pin", TEXT, 1, 16, "D4", "pin that enables the modem's supply"),
 )  # fmt: skip
 
-SCHEMA = _GENERAL + schema_access.ROWS + schema_sfsk.ROWS + schema_g3.ROWS
+SCHEMA = _GENERAL + schema_access.ROWS + schema_push.ROWS + schema_sfsk.ROWS + schema_g3.ROWS
 
 # Settings that a change over DLMS puts into effect at once; somebody must have registered for each
 # (app.settings). All others: at the next start.
-LIVE = (
-    "log_level", "firewall",
-    "clock.zone_min", "clock.summer", "clock.summer_begin", "clock.summer_end", "clock.summer_min",
-)  # fmt: skip
+LIVE = ("log_level", "firewall") + schema_push.LIVE

@@ -5,14 +5,11 @@ Law: a complaint names what is allowed; the same words are said of config.json a
 over DLMS (app.config, app.settings).
 """
 
-from binascii import unhexlify
-
 from micropython import const
 
 from app import class_rules, firewall
 from app.media import title_len
 from app.schema_kinds import BOOL, CHOICE, CLASSES, CLOCK, EXTRAS, HEX, INT, RULES, TARGETS, TEXT
-from dlms.cosem.local_time import is_switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +18,8 @@ if TYPE_CHECKING:
 _MOST_BUFFER_OCTETS = const(131072)  # half of the smallest board's heap
 _FIRST_EXTRA_SAP = const(0x1000)  # above every gateway LD, below the mirror LDs at 0x2010
 _LAST_EXTRA_SAP = const(0x1FFF)
+_MOST_CLIENT_SAP = const(127)  # push_client_SAP of class 40 is an integer8
 _G3_HEADERS_LEN = const(56)  # IPv6 40, UDP 8, wrapper 8
-
 
 def complaint(row: "tuple[object, ...]", value: object) -> str:
     """What a value of this row must be, or "" when it is."""
@@ -69,13 +66,15 @@ def _check_clock(value: object, low: int, high: int) -> str:
 def _check_targets(value: object, low: int, high: int) -> str:
     if isinstance(value, list) and len(value) <= high and all(_is_target(one) for one in value):
         return ""
-    return "must be a list of at most %d host:port" % high
+    return "must be a list of at most %d host:port or host:port/client SAP" % high
 
 
 def _is_target(value: object) -> bool:
     if not isinstance(value, str) or value.rfind(":") < 1:
         return False
-    port = value[value.rfind(":") + 1 :]
+    port, slash, sap = value[value.rfind(":") + 1 :].partition("/")
+    if slash and not (sap.isdigit() and len(sap) <= 3 and 0 < int(sap) <= _MOST_CLIENT_SAP):
+        return False
     return port.isdigit() and len(port) <= 5 and 0 < int(port) < 0x10000
 
 
@@ -135,8 +134,6 @@ def check_together(values: "dict[str, object]", errors: "list[str]") -> None:
     prefix = values["gateway.ldn_prefix"]
     if prefix and len(prefix) != 8:  # type: ignore[arg-type]
         errors.append("gateway.ldn_prefix: must be empty or have 8 characters")
-    if len(values["gateway.system_title"]) not in (0, 16):  # type: ignore[arg-type]
-        errors.append("gateway.system_title: must be empty or have 16 digits")
     extras: "list[dict[str, object]]" = values["gateway.extra_saps"]  # type: ignore[assignment]
     if len({one["sap"] for one in extras}) != len(extras):
         errors.append("gateway.extra_saps: a SAP is given twice")
@@ -146,9 +143,6 @@ def check_together(values: "dict[str, object]", errors: "list[str]") -> None:
         errors.append("wan.buffers: must be at least push.queue + 12, else waiting notifications stop all requests")
     if values["wan.buffers"] * (values["wan.max_apdu"] + 64) > _MOST_BUFFER_OCTETS:  # type: ignore[operator]
         errors.append("wan.buffers x (wan.max_apdu + 64): must be at most %d octets" % _MOST_BUFFER_OCTETS)
-    for path in ("clock.summer_begin", "clock.summer_end"):
-        if not is_switch(unhexlify(values[path])):  # type: ignore[arg-type]
-            errors.append(path + ": must name one moment of a year, or none (all FF)")
     _check_sfsk(values, errors)
     _check_g3(values, errors)
 

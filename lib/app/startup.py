@@ -13,10 +13,15 @@ from gateway.rules import Rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from app.config import Config
     from app.console import Console
     from app.firewall import Firewall
+    from app.own_device import Parts
+    from app.push import PushRoute
     from app.settings import Settings
+    from app.supervisor import Duty
     from app.tls_identity import TlsIdentity
     from base.log import Log
     from dlms.cosem.object import CosemObject
@@ -47,10 +52,22 @@ def router_extras(config: "Config") -> "dict[int, tuple[bytes, int]]":
     return {one["sap"]: (unhexlify(one["title"]), one["server_sap"]) for one in extras}  # type: ignore[attr-defined]
 
 
-def push_targets(config: "Config") -> "list[tuple[str, int]]":
-    """(host, port) of each target."""
-    pairs = [target.rsplit(":", 1) for target in config["push.targets"]]  # type: ignore[attr-defined]
-    return [(host, int(port)) for host, port in pairs]
+def push_duties(
+    route: "PushRoute",
+    parts: "Parts",
+    store: "FileStore",
+    random_octets: "Callable[[int], bytes]",
+    identity: "TlsIdentity | None",
+) -> "tuple[tuple[str, Callable[[Duty], Coroutine[object, object, None]]], ...]":
+    """What the supervisor has to keep running so that `push.targets` are told; nothing without any."""
+    if not parts.config["push.targets"]:
+        return ()
+    from app.push_side import PushSide  # only where it is wanted: RAM
+
+    side = PushSide(route, parts, store, random_octets)
+    if parts.config["tls.push"] and identity is not None:
+        side.use_tls(identity)
+    return side.duties
 
 
 def live_settings(settings: "Settings", config: "Config", log: "Log") -> None:

@@ -61,35 +61,6 @@ FRAME_COUNTER_JUMP = const(49)
 PSK_PROVIDED = const(50)
 TLS_OFF = const(51)
 TLS_CHANGED = const(52)
-LOG_CLEARED = const(53)
-CLOCK_SET = const(54)
-
-# Which of the four logs keeps a record: the standard log what is named nowhere here.
-_STANDARD = const(0)
-_SECURITY = const(1)
-_COMMUNICATION = const(2)
-_FIRMWARE = const(3)
-_SECURITY_EVENTS = (
-    ACCESS_CHANGED, ACCESS_DAMAGED, JOIN_UNKNOWN, JOIN_NOT_LISTED, JOIN_FORGED, REKEY_BEGUN, REKEY_ENDED, REKEY_MISSED,
-    REKEY_WANTS_PSK, FRAME_COUNTER_JUMP, PSK_PROVIDED, TLS_OFF, TLS_CHANGED, LOG_CLEARED,
-)  # fmt: skip
-_COMMUNICATION_EVENTS = (
-    NODE_UP, NODE_LOST, NODE_BACK, NODE_GONE, NODE_RESTORED, MODEM_UP, MODEM_DOWN, MODEM_RESET, MODEM_FAILED,
-    MODEM_CONFIG_MISMATCH, DISCOVERY_ROUND, REPEATER_CALL, WAN_OPEN, WAN_CLOSED, WAN_REFUSED, WAN_BAD_HEADER,
-    WAN_BAD_LENGTH, PUSH_DROPPED, PAN_STARTED, PAN_CONFLICT, PAN_FOREIGN, JOINED, NODE_LEFT, NODE_KICKED,
-    JOIN_IN_REKEY, JOIN_TABLE_FULL, JOIN_FAILED, JOIN_MISMATCH,
-)  # fmt: skip
-_FIRMWARE_EVENTS: "tuple[int, ...]" = ()
-
-
-def category(event: int) -> int:
-    """0 standard, 1 security, 2 communication, 3 firmware."""
-    if event in _COMMUNICATION_EVENTS:
-        return _COMMUNICATION
-    if event in _SECURITY_EVENTS:
-        return _SECURITY
-    return _FIRMWARE if event in _FIRMWARE_EVENTS else _STANDARD
-
 
 FORMATS = (
     "gateway-up wan={w}",
@@ -145,6 +116,4 @@ FORMATS = (
     "psk-provided eui64={e}",
     "tls-off cause={a}",
     "tls-changed result={a}",
-    "log-cleared log={a} records={b}",
-    "clock-set shift={a}",
 )
