@@ -8,7 +8,7 @@ from dlms.cosem import basic
 from dlms.cosem.clock import clock_object
 from dlms.cosem.event_log import EventLog
 from dlms.cosem.sfsk import sfsk_objects
-from dlms.server import LogicalDevice
+from dlms.server import Limits, LogicalDevice
 
 LDN = b"GWY0000000000001"
 OUT_OFF = 8
@@ -94,7 +94,7 @@ class Bench:
         objects.extend(sfsk_objects(self.sfsk))
         objects.extend(EventLog(self.log, 8, self.clock, lambda row: 0x10 + row).objects())
         self.objects = objects
-        self.device = LogicalDevice(objects, clients or (public_client(),), **limits)
+        self.device = LogicalDevice(objects, clients or (public_client(),), Limits(**limits))
         self.out = bytearray(OUT_OFF + 4096)
         self.now = 1000
 

@@ -4,8 +4,8 @@
 from dlms_device import Bench, name
 
 from base.errors import RemoteError
-from dlms.apdu import SUCCESS, TEMPORARY_FAILURE
-from dlms.association import keyed_client, public_client
+from dlms.apdu import CONF_KEYED, SUCCESS, TEMPORARY_FAILURE
+from dlms.association import Client, public_client
 from dlms.axdr import ENUM, INT8, OCTET_STRING, UINT8, UINT16
 from dlms.cosem.object import ROLE_MANAGEMENT, ROLE_READ_ONLY, ROLE_READ_WRITE, CosemObject
 from dlms.cosem.values import Encoded, number
@@ -73,15 +73,20 @@ class Settings:
         return None
 
 
+def _client(sap, role):
+    """One with every service that need not authenticate."""
+    return Client(sap, role, CONF_KEYED, False, 512)
+
+
 def settings_bench(records=None):
     """All clients associated on connection 0, with every service; `records` gets what the audit hears."""
     bench = Bench()
     bench.settings, bench.other = Settings(), Settings(OTHER)
     clients = (
         public_client(),
-        keyed_client(1, ROLE_MANAGEMENT),
-        keyed_client(32, ROLE_READ_WRITE),
-        keyed_client(127, ROLE_READ_ONLY),
+        _client(1, ROLE_MANAGEMENT),
+        _client(32, ROLE_READ_WRITE),
+        _client(127, ROLE_READ_ONLY),
     )
     audit = None
     if records is not None:

@@ -9,7 +9,7 @@ from dlms.association import public_client
 from dlms.cosem.basic import data, logical_device_name, sap_assignment, write_sap
 from dlms.cosem.object import obis
 from dlms.cosem.values import number
-from dlms.server import LogicalDevice
+from dlms.server import Limits, LogicalDevice
 
 _VECTORS = __file__.replace("\\", "/").rsplit("/", 2)[0] + "/vectors/dlms_sessions.json"
 _LDN = b"SIM0000012345678"
@@ -34,7 +34,7 @@ def _like_the_recorded_meter():
         data(obis(0, 0, 43, 1, 0), number(6, 0)),
         sap_assignment(_OnlyItself()),
     ]
-    bench.device = LogicalDevice(objects, (public_client(),), max_pdu=512)
+    bench.device = LogicalDevice(objects, (public_client(),), Limits(max_pdu=512))
     return bench
 
 

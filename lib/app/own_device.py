@@ -19,7 +19,7 @@ from dlms.cosem.clock import clock_object
 from dlms.cosem.event_log import EventLog
 from dlms.cosem.object import obis
 from dlms.cosem.values import Array, Encoded, number
-from dlms.server import LogicalDevice
+from dlms.server import Limits, LogicalDevice
 from gateway.router import OWN_SAP
 from plc.medium import STAT_LATE, STAT_RX, STAT_TIMEOUT, STAT_TX
 
@@ -223,8 +223,8 @@ class Parts:
 
 def own_device(parts: Parts) -> LogicalDevice:
     """The logical device at SAP 1, for the public client."""
-    max_pdu = parts.config.number("wan.max_apdu")
-    count = parts.config.number("wan.sessions") + 1  # one public client on each, one that is just closing
-    return LogicalDevice(
-        own_objects(parts), (public_client(),), associations_cnt=count, max_pdu=max_pdu, counters=parts.own
+    limits = Limits(
+        associations_cnt=parts.config.number("wan.sessions") + 1,  # a public client on each, one that is just closing
+        max_pdu=parts.config.number("wan.max_apdu"),
     )
+    return LogicalDevice(own_objects(parts), (public_client(),), limits, parts.own)

@@ -61,6 +61,13 @@ FRAME_COUNTER_JUMP = const(49)
 PSK_PROVIDED = const(50)
 TLS_OFF = const(51)
 TLS_CHANGED = const(52)
+OWN_ASSOCIATED = const(53)
+OWN_AUTHENTICATION_FAILED = const(54)
+OWN_LOCKED = const(55)
+OWN_REPLAY = const(56)
+OWN_UNPROVISIONED = const(57)
+OWN_SET = const(58)
+OWN_ACTION = const(59)
 
 FORMATS = (
     "gateway-up wan={w}",
@@ -116,4 +123,11 @@ FORMATS = (
     "psk-provided eui64={e}",
     "tls-off cause={a}",
     "tls-changed result={a}",
+    "own-associated client={a} peer={b}",
+    "own-authentication-failed client={a} peer={b}",
+    "own-locked client={a} wait-s={b}",
+    "own-replay-refused client={a} peer={b}",
+    "own-client-not-provisioned client={a}",
+    "own-set client*1000+result={a} class*1000+attribute={b}",
+    "own-action client*1000+result={a} class*1000+method={b}",
 )

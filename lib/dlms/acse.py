@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""ACSE of a DLMS server: AARQ and RLRQ read, AARE and RLRE written (Green Book 9.4.2, 9.5).
+"""ACSE of a DLMS server, what comes in: AARQ and RLRQ (Green Book 9.4.2, 9.5).
 
-BER outside, the A-XDR InitiateRequest/Response inside. Fields may come in any order and
-each may be missing, but none twice, and every length must add up. Law: a proposal that
-can be read is answered with an AARE that says why; only what cannot be read raises.
+BER outside, the A-XDR InitiateRequest inside, plain or ciphered. Fields may come in any
+order and each may be missing, but none twice, and every length must add up. Law: a proposal
+that can be read is answered with an AARE that says why; only what cannot be read raises.
 """
 
 from micropython import const
 
 from base.errors import RemoteError
-from dlms.apdu import AARE, RLRE, expect_end
+from dlms.apdu import expect_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dlms.axdr import Reader, Writer
+    from dlms.axdr import Reader
 
-# {joint-iso-ccitt 2.16.756.5.8}: 1.1 = logical names without ciphering, 2.x = mechanism x.
-_CONTEXT_PREFIX = b"\x60\x85\x74\x05\x08\x01"
-_MECHANISM_PREFIX = b"\x60\x85\x74\x05\x08\x02"
+# {joint-iso-ccitt 2.16.756.5.8}: 1.1 = logical names without, 1.3 with ciphering, 2.x = mechanism x.
+CONTEXT_PREFIX = b"\x60\x85\x74\x05\x08\x01"
+MECHANISM_PREFIX = b"\x60\x85\x74\x05\x08\x02"
 CONTEXT_LN = const(1)
+CONTEXT_LN_CIPHERED = const(3)
 MECHANISM_NONE = const(0)
 UNKNOWN = const(-1)  # an object identifier of somebody else
 
@@ -29,8 +30,11 @@ REJECTED_TRANSIENT = const(2)
 DIAG_NULL = const(0)
 DIAG_NO_REASON = const(1)
 DIAG_CONTEXT = const(2)
+DIAG_CALLING_TITLE = const(3)
 DIAG_MECHANISM = const(11)
 DIAG_MECHANISM_REQUIRED = const(12)
+DIAG_FAILURE = const(13)
+DIAG_REQUIRED = const(14)  # accepted as far as that goes; the client has still to authenticate
 DIAG_PROVIDER = const(0x100)  # flag: the diagnostic is acse-service-provider's
 DIAG_NO_COMMON_VERSION = const(0x102)
 
@@ -42,12 +46,17 @@ INITIATE_CONFORMANCE = const(2)
 INITIATE_PDU_TOO_SHORT = const(3)
 
 DLMS_VERSION = const(6)
-_VAA_NAME_LN = const(7)
-_CONF_TAG = b"\x5f\x1f\x04\x00"
-
+CONFORMANCE_TAG = b"\x5f\x1f\x04\x00"
+_INITIATE_REQUEST = const(0x01)
+_MOST_TITLE = const(8)
+_MOST_CHALLENGE = const(64)
 
 class Aarq:
-    """One association request as read; reused. `client_max_pdu` 0 = no limit."""
+    """One association request as read; reused. `client_max_pdu` 0 = no limit.
+
+    `title` (calling-AP-title) and `challenge` (calling-authentication-value) are b"" when they are
+    missing or longer than any. A ciphered InitiateRequest is at [user_off, user_off + user_len) of the APDU.
+    """
 
     def __init__(self) -> None:
         self._clear()
@@ -63,6 +72,11 @@ class Aarq:
         self.dlms_version = 0
         self.conformance = 0
         self.client_max_pdu = 0
+        self.title = b""
+        self.challenge = b""
+        self.dedicated_key = b""
+        self.user_off = 0
+        self.user_len = 0
 
     def read(self, reader: "Reader") -> None:
         """Read a whole AARQ, tag included. RemoteError when it is malformed."""
@@ -86,85 +100,65 @@ class Aarq:
         elif tag == 0xA1:
             if reader.octet() != 0x06 or _length(reader) != reader.left:
                 raise RemoteError("AARQ: context name")
-            self.context = _object_id(reader, _CONTEXT_PREFIX)
+            self.context = _object_id(reader, CONTEXT_PREFIX)
         elif tag == 0x8B:
             self.has_mechanism = True
-            self.mechanism = _object_id(reader, _MECHANISM_PREFIX)
+            self.mechanism = _object_id(reader, MECHANISM_PREFIX)
+        elif tag == 0xA6:
+            self.title = _tagged(reader, 0x04, _MOST_TITLE)
         elif tag == 0xAC:
             self.has_authentication = True
+            self.challenge = _tagged(reader, 0x80, _MOST_CHALLENGE)
         elif tag == 0xBE:
             self._read_user_information(reader)
 
     def _read_user_information(self, reader: "Reader") -> None:
         if reader.octet() != 0x04 or _length(reader) != reader.left:
             raise RemoteError("AARQ: user information")
-        self.has_initiate = reader.octet() == 0x01
-        if not self.has_initiate:  # ciphered (0x21 …): the context name says why it is refused
-            return
-        if reader.is_present():  # dedicated-key
-            reader.skip(reader.count())
+        self.user_off = reader.off
+        self.user_len = reader.left
+        if reader.left and reader.mv[reader.off] == _INITIATE_REQUEST:
+            self.read_initiate(reader)
+
+    def read_initiate(self, reader: "Reader") -> None:
+        """Read a plain InitiateRequest, tag included, to the end of the reader."""
+        if reader.octet() != _INITIATE_REQUEST:
+            raise RemoteError("InitiateRequest: tag")
+        self.has_initiate = True
+        if reader.is_present():
+            self.dedicated_key = reader.octets(reader.count())
         if reader.is_present():  # response-allowed, DEFAULT TRUE
             self.wants_response = reader.octet() != 0
         if reader.is_present():  # proposed-quality-of-service
             reader.octet()
         self.dlms_version = reader.octet()
-        for expected in _CONF_TAG:
+        for expected in CONFORMANCE_TAG:
             if reader.octet() != expected:
                 raise RemoteError("InitiateRequest: conformance")
         self.conformance = reader.unsigned(3)
         self.client_max_pdu = reader.unsigned(2)
         expect_end(reader)
 
+    def forget(self) -> None:
+        """Keep nothing of what it said: a dedicated key may be in it."""
+        self._clear()
 
-def read_rlrq(reader: "Reader") -> None:
-    """Read a whole RLRQ, tag included; reason and user information are of no consequence."""
+
+def read_rlrq(reader: "Reader") -> "tuple[int, int]":
+    """Read a whole RLRQ, tag included: (offset, length) of its user information, (0, 0) = none."""
     _enter(reader)
+    user = (0, 0)
     while reader.left:
         tag = reader.octet()
         if tag != 0x80 and tag != 0xBE:
             raise RemoteError("RLRQ: field %02x" % tag)
-        reader.skip(_length(reader))
-
-
-def write_aare_accepted(writer: "Writer", conformance: int, max_pdu: int) -> None:
-    """AARE accepted with an InitiateResponse; 43 octets."""
-    _write_aare_head(writer, 41, ACCEPTED, DIAG_NULL)
-    writer.raw(b"\xbe\x10\x04\x0e\x08\x00", 0, 6)
-    writer.octet(DLMS_VERSION)
-    writer.raw(_CONF_TAG, 0, 4)
-    writer.unsigned(conformance, 3)
-    writer.unsigned(max_pdu, 2)
-    writer.unsigned(_VAA_NAME_LN, 2)
-
-
-def write_aare_refused(writer: "Writer", result: int, diagnostic: int, initiate: int) -> None:
-    """AARE refused; with a confirmedServiceError when `initiate` is not INITIATE_NONE."""
-    if initiate == INITIATE_NONE:
-        _write_aare_head(writer, 23, result, diagnostic)
-        return
-    _write_aare_head(writer, 31, result, diagnostic)
-    writer.raw(b"\xbe\x06\x04\x04\x0e\x01\x06", 0, 7)
-    writer.octet(initiate)
-
-
-def write_rlre(writer: "Writer") -> None:
-    """RLRE, reason normal; 5 octets."""
-    writer.octet(RLRE)
-    writer.raw(b"\x03\x80\x01\x00", 0, 4)
-
-
-def _write_aare_head(writer: "Writer", length: int, result: int, diagnostic: int) -> None:
-    writer.octet(AARE)
-    writer.octet(length)
-    writer.raw(b"\xa1\x09\x06\x07", 0, 4)
-    writer.raw(_CONTEXT_PREFIX, 0, 6)
-    writer.octet(CONTEXT_LN)
-    writer.raw(b"\xa2\x03\x02\x01", 0, 4)
-    writer.octet(result)
-    writer.raw(b"\xa3\x05", 0, 2)
-    writer.octet(0xA2 if diagnostic & DIAG_PROVIDER else 0xA1)
-    writer.raw(b"\x03\x02\x01", 0, 3)
-    writer.octet(diagnostic & 0xFF)
+        end = _open_field(reader)
+        if tag == 0xBE:
+            if reader.octet() != 0x04 or _length(reader) != reader.left:
+                raise RemoteError("RLRQ: user information")
+            user = (reader.off, reader.left)
+        reader.off, reader.end = reader.end, end
+    return user
 
 
 def _length(reader: "Reader") -> int:
@@ -202,3 +196,10 @@ def _object_id(reader: "Reader", prefix: bytes) -> int:
         if reader.octet() != expected:
             return UNKNOWN
     return reader.octet()
+
+
+def _tagged(reader: "Reader", tag: int, most: int) -> bytes:
+    """The octets in the one element of `tag` that fills the field; b"" when it is anything else."""
+    if reader.left < 2 or reader.octet() != tag or _length(reader) != reader.left or reader.left > most:
+        return b""
+    return reader.octets(reader.left)

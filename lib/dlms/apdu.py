@@ -24,6 +24,14 @@ GET_RESPONSE = const(0xC4)
 SET_RESPONSE = const(0xC5)
 ACTION_RESPONSE = const(0xC7)
 EXCEPTION_RESPONSE = const(0xD8)
+GENERAL_BLOCK_TRANSFER = const(0xE0)
+
+# Smallest PDU size taken from a client: an AARE (43 octets) must fit, and a data block
+# should carry more payload than head. No number is given in a source reached.
+MIN_PDU = const(64)
+# The same where APDUs are ciphered: the longest envelope (general-ciphering) takes 59 octets of it.
+MIN_CIPHERED_PDU = const(128)
+MIN_ANSWER_ROOM = const(192)  # the longest AARE with a ciphered InitiateResponse has 161 octets
 
 # Kinds of GET-request and of GET-response.
 GET_NORMAL = const(1)
@@ -77,8 +85,12 @@ SERVICE_NOT_POSSIBLE = const(1)
 SERVICE_NOT_SUPPORTED = const(2)
 SERVICE_OTHER_REASON = const(3)
 SERVICE_PDU_TOO_LONG = const(4)
+SERVICE_DECIPHERING = const(5)
+SERVICE_COUNTER = const(6)
 
 # Conformance block, bit 0 of the standard = 0x800000.
+CONF_GENERAL_PROTECTION = const(0x400000)
+CONF_GENERAL_BLOCK_TRANSFER = const(0x200000)
 CONF_ATTRIBUTE_0_GET = const(0x002000)
 CONF_BLOCK_GET = const(0x001000)
 CONF_BLOCK_SET = const(0x000800)
@@ -88,7 +100,7 @@ CONF_GET = const(0x000010)
 CONF_SET = const(0x000008)
 CONF_SELECTIVE_ACCESS = const(0x000004)
 CONF_ACTION = const(0x000001)
-CONF_KEYED = const(0x003E1D)  # all that is served here
+CONF_KEYED = const(0x603E1D)  # all that is served here
 
 # What each request needs to have been agreed.
 SERVICE_CONFORMANCE = {GET_REQUEST: CONF_GET, SET_REQUEST: CONF_SET, ACTION_REQUEST: CONF_ACTION}

@@ -51,16 +51,16 @@ class Writer:
     """
 
     def __init__(self) -> None:
-        self._dst: "bytearray | memoryview" = bytearray(0)
+        self.dst = memoryview(bytearray(0))
         self._scratch = bytearray(10)
         self.off = 0
         self.end = 0
         self.skip = 0
         self.lost_cnt = 0
 
-    def open(self, dst: "bytearray | memoryview", off: int, end: int) -> None:
+    def open(self, dst: memoryview, off: int, end: int) -> None:
         """Aim at `dst[off:end]`; nothing skipped, nothing lost."""
-        self._dst = dst
+        self.dst = dst
         self.off = off
         self.end = end
         self.skip = 0
@@ -74,14 +74,14 @@ class Writer:
 
     def poke(self, off: int, octet: int) -> None:
         """Overwrite one octet written before (a length that is known only now)."""
-        self._dst[off] = octet
+        self.dst[off] = octet
 
     def set_length(self, length_off: int, reserved: int) -> None:
         """Write the length of all after `dst[length_off + reserved]` in front of it.
 
         `reserved` octets were left out for it; those it does not need are closed up.
         """
-        dst = self._dst
+        dst = self.dst
         start = length_off + reserved
         length = self.off - start
         self.off = length_off
@@ -96,7 +96,7 @@ class Writer:
         if self.skip:
             self.skip -= 1
         elif self.off < self.end:
-            self._dst[self.off] = value & 0xFF
+            self.dst[self.off] = value & 0xFF
             self.off += 1
         else:
             self.lost_cnt += 1
@@ -107,7 +107,7 @@ class Writer:
             for i in range(off, off + length):
                 self.octet(octets[i])
             return
-        dst = self._dst
+        dst = self.dst
         at = self.off - off
         for i in range(off, off + length):
             dst[at + i] = octets[i]

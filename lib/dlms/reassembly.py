@@ -26,7 +26,11 @@ GBT_ANSWER = const(7)  # going out
 
 
 class Reassembly:
-    """`size` octets; `length` of them are filled, `sent` of them went out. `block_number` is the last one's."""
+    """`size` octets; `length` of them are filled, `sent` of them went out.
+
+    `block_number` is that of the last block of the transfer; `own_number`, where both sides number
+    their blocks, that of the last block we sent.
+    """
 
     def __init__(self, size: int, timeout_ms: int) -> None:
         self.size = size
@@ -35,6 +39,7 @@ class Reassembly:
         self.length = 0
         self.sent = 0
         self.block_number = 0
+        self.own_number = 0
         self._owner: "Association | None" = None
         self._timeout_ms = timeout_ms
         self._used_at = 0
@@ -48,6 +53,7 @@ class Reassembly:
         self.length = 0
         self.sent = 0
         self.block_number = 0
+        self.own_number = 0
         self._used_at = now
         return True
 

@@ -9,67 +9,89 @@ window it was given or not at all, and raises nothing that a peer can cause.
 from micropython import const
 
 from base.errors import LocalError, RemoteError
-from dlms import acse, apdu, stats
-from dlms.action_service import ActionService
+from base.ticks import earliest
+from dlms import apdu, gbt, stats
 from dlms.association import Associations
+from dlms.association_control import AssociationControl
 from dlms.axdr import Reader, Writer
 from dlms.cosem.association_ln import AssociationView
-from dlms.get_service import GetService
+from dlms.protected_services import ProtectedServices
 from dlms.reassembly import Reassembly
-from dlms.set_service import SetService
+from dlms.security.ciphering import CipheringError
+from dlms.security.envelope import form_of
+from dlms.services import Services
 from dlms.targets import Targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from base.counters import Counters
     from dlms.association import Association, Client
+    from dlms.association_control import Notice
     from dlms.cosem.object import CosemObject
+    from dlms.security.device_security import DeviceSecurity
     from dlms.set_service import Audit
 
-# Smallest PDU size taken from a client: an AARE (43 octets) must fit, and a data block
-# should carry more payload than head. No number is given in a source reached.
-MIN_PDU = const(64)
 # An association nobody used for this long is closed. An HES that reads a long list over a
 # poor cellular link pauses for its own time-outs (4 x 10 s, facts 1), not for minutes.
 ASSOCIATION_TIMEOUT_MS = const(600000)
 # Whoever begins a long request and says nothing for so long has to begin again if somebody else
 # wants the buffer: three times the 10 s an HES waits for an answer (facts 1).
 _REASSEMBLY_TIMEOUT_MS = const(30000)
+_REASSEMBLY_LEN = const(2048)
 
 
-class LogicalDevice:
-    """`objects` + an association object of its own; `clients` say who may associate.
-
-    `max_pdu` is the longest APDU taken (told to clients in the AARE). `counters` (from
-    stats.new_counters) are given when one of the objects shows them. `audit` hears of every
-    SET and ACTION. `reassembly_len` octets are there for one long request or answer at a time. Slots, reader and
-    writer are made here; a request allocates a few small objects, never by length.
-    """
+class Limits:
+    """How much a device takes: slots, the longest APDU (told to clients in the AARE), the longest
+    request or answer put together of blocks, and how long an unused association stays open."""
 
     def __init__(
         self,
-        objects: "list[CosemObject]",
-        clients: "tuple[Client, ...]",
         associations_cnt: int = 8,
         max_pdu: int = 1024,
         timeout_ms: int = ASSOCIATION_TIMEOUT_MS,
-        counters: "Counters | None" = None,
-        audit: "Audit | None" = None,
-        reassembly_len: int = 2048,
+        reassembly_len: int = _REASSEMBLY_LEN,
     ) -> None:
-        self.counters = stats.new_counters() if counters is None else counters
+        self.associations_cnt = associations_cnt
         self.max_pdu = max_pdu
+        self.timeout_ms = timeout_ms
+        self.reassembly_len = reassembly_len
+
+
+class LogicalDevice:
+    """`objects` + association objects of its own; `clients` say who may associate.
+
+    `counters` (from stats.new_counters) are given when one of the objects shows them. `security`
+    has the keys of clients that need some; `audit` hears of every SET and ACTION, `notice` of
+    authentication. All that is big is made here; a request allocates a few small objects,
+    never by length.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a device is made of
+        self,
+        objects: "list[CosemObject]",
+        clients: "tuple[Client, ...]",
+        limits: "Limits | None" = None,
+        counters: "Counters | None" = None,
+        security: "DeviceSecurity | None" = None,
+        audit: "Audit | None" = None,
+        notice: "Notice | None" = None,
+    ) -> None:
+        limits = limits or Limits()
+        self.counters = stats.new_counters() if counters is None else counters
+        self.max_pdu = limits.max_pdu
         self._clients = clients
-        store = Reassembly(reassembly_len, _REASSEMBLY_TIMEOUT_MS)
-        self._associations = Associations(associations_cnt, clients[0], timeout_ms, store)
-        self._view = AssociationView(objects, max_pdu)
-        targets = Targets(self._view.objects)
-        self._get = GetService(targets, self.counters)
-        self._set = SetService(targets, self.counters, store, audit or _no_audit)
-        self._action = ActionService(targets, self.counters, store, audit or _no_audit)
+        self._security = security
+        store = Reassembly(limits.reassembly_len, _REASSEMBLY_TIMEOUT_MS)
+        self._associations = Associations(limits.associations_cnt, clients[0], limits.timeout_ms, store)
+        self._control = AssociationControl(
+            self._associations, self.counters, limits.max_pdu, security, notice or _no_notice
+        )
+        self._view = AssociationView(objects, clients, self._associations, self._control, limits.max_pdu)
+        services = Services(Targets(self._view.objects), self._view, self.counters, store, audit or _no_audit)
+        self._services = ProtectedServices(services, security, self.counters)
+        self._blocks = gbt.GeneralBlockTransfer(store, self._services, self.counters)
         self._reader = Reader()
         self._writer = Writer()
-        self._aarq = acse.Aarq()
 
     def request(  # noqa: PLR0913 - one APDU, who sent it and where the answer goes
         self,
@@ -79,17 +101,18 @@ class LogicalDevice:
         apdu_in: memoryview,
         off: int,
         length: int,
-        out: "bytearray | memoryview",
+        out: memoryview,
         out_off: int,
         out_max: int,
+        peer: bytes = b"",
     ) -> int:
         """Serve `apdu_in[off : off + length]`; octets of the answer at `out[out_off]`, 0 = none.
 
-        `connection` is any number >= 0 that names the client's connection until
-        `close_connection`. `out` must not overlap the request. LocalError when `out_max`
-        is below 64 octets. Raises nothing else.
+        `connection` is any number >= 0 that names the client's connection until `close_connection`,
+        `peer` the address at its other end. A ciphered request is deciphered where it is; `out` must not
+        overlap it. LocalError when `out_max` is below 64 octets. Raises nothing else.
         """
-        if out_max < MIN_PDU:
+        if out_max < apdu.MIN_PDU:
             raise LocalError("room for %d octets of answer" % out_max)
         if not length:
             return 0
@@ -97,10 +120,15 @@ class LogicalDevice:
         self._reader.open(apdu_in, off, length)
         self._writer.open(out, out_off, out_off + out_max)
         try:
-            self._serve(now, connection, client_sap)
+            self._serve(now, connection, client_sap, peer)
+        except CipheringError as error:  # counted where it was found
+            self._writer.open(out, out_off, out_off + out_max)
+            self._except(apdu.STATE_NOT_ALLOWED, error.service_error)
+            if error.service_error == apdu.SERVICE_COUNTER:
+                self._writer.unsigned(error.expected, 4)
         except RemoteError:
             self.counters.inc(stats.MALFORMED)
-            self._writer.rewind(out_off)
+            self._writer.open(out, out_off, out_off + out_max)
             self._except(apdu.STATE_NOT_ALLOWED, apdu.SERVICE_OTHER_REASON)
         return self._writer.off - out_off
 
@@ -109,12 +137,15 @@ class LogicalDevice:
         self._associations.close_connection(connection)
 
     def next_deadline(self) -> "int | None":
-        """Ticks when an association may have timed out; None = none is open."""
-        return self._associations.next_deadline()
+        """Ticks when an association may have timed out, or a lock-out ends; None = nothing is due ever."""
+        deadline = self._associations.next_deadline()
+        return deadline if self._security is None else earliest(deadline, self._security.lockout.next_deadline())
 
     def on_deadline(self, now: int) -> None:
-        """Close associations that nobody used."""
+        """Close associations that nobody used; let those who failed try again."""
         self.counters.inc(stats.TIMED_OUT, self._associations.on_deadline(now))
+        if self._security is not None:
+            self._security.lockout.on_deadline(now)
 
     def open_cnt(self) -> int:
         """Associations open now."""
@@ -122,46 +153,48 @@ class LogicalDevice:
 
     # --- by tag ---
 
-    def _serve(self, now: int, connection: int, client_sap: int) -> None:
+    def _serve(self, now: int, connection: int, client_sap: int, peer: bytes) -> None:
         tag = self._reader.mv[self._reader.off]
         client = self._client(client_sap)
         if tag == apdu.AARQ:
-            self._associate(now, connection, client)
+            self._control.associate(now, connection, client, peer, self._reader, self._writer)
         elif tag == apdu.RLRQ:
-            self._release(connection, client)
-        elif tag in (apdu.GET_REQUEST, apdu.SET_REQUEST, apdu.ACTION_REQUEST):
-            self._service(now, connection, client, tag)
+            self._control.release(connection, client, self._reader, self._writer)
         elif tag == apdu.EXCEPTION_RESPONSE:  # never answer a refusal with a refusal
             self.counters.inc(stats.UNANSWERED)
-        else:
+        elif tag not in apdu.SERVICE_CONFORMANCE and tag != apdu.GENERAL_BLOCK_TRANSFER and not form_of(tag):
             self.counters.inc(stats.REFUSED_SERVICE)
             self._except(apdu.STATE_UNKNOWN, apdu.SERVICE_NOT_SUPPORTED)
-
-    def _service(self, now: int, connection: int, client: "Client | None", tag: int) -> None:
-        association = self._associated(connection, client)
-        if association is None:
-            self.counters.inc(stats.REFUSED_NOT_ASSOCIATED)
-            self._except(apdu.STATE_NOT_ALLOWED, apdu.SERVICE_NOT_POSSIBLE)
-            return
-        association.last_used = now
-        self._view.association = association
-        needed = apdu.SERVICE_CONFORMANCE[tag]
-        if not association.conformance & needed:
-            self.counters.inc(stats.REFUSED_SERVICE)
-            self._except(apdu.STATE_NOT_ALLOWED, apdu.SERVICE_NOT_SUPPORTED)
-            return
-        room = self._writer.end - self._writer.off
-        if association.max_send and association.max_send < room:
-            self._writer.end = self._writer.off + association.max_send
-        self._reader.octet()
-        if tag == apdu.GET_REQUEST:
-            self._get.request(association, self._reader, self._writer)
-        elif tag == apdu.SET_REQUEST:
-            self._set.request(now, association, self._reader, self._writer)
         else:
-            self._action.request(now, association, self._reader, self._writer)
+            association = self._associated(connection, client)
+            if association is None:
+                self.counters.inc(stats.REFUSED_NOT_ASSOCIATED)
+                self._except(apdu.STATE_NOT_ALLOWED, apdu.SERVICE_NOT_POSSIBLE)
+            else:
+                association.last_used = now
+                self._serve_associated(now, association, tag)
 
-    # --- associations ---
+    def _serve_associated(self, now: int, association: "Association", tag: int) -> None:
+        writer = self._writer
+        start = writer.off
+        room = writer.end - start
+        limit = min(room, association.max_send) if association.max_send else room
+        may_cut = association.conformance & apdu.CONF_GENERAL_BLOCK_TRANSFER
+        if tag == apdu.GENERAL_BLOCK_TRANSFER:
+            if may_cut:
+                self._blocks.receive(now, association, self._reader, writer, limit)
+            else:
+                self.counters.inc(stats.REFUSED_SERVICE)
+                self._except(apdu.STATE_NOT_ALLOWED, apdu.SERVICE_NOT_SUPPORTED)
+        elif may_cut and not association.conformance & apdu.CONF_BLOCK_GET:
+            writer.rewind(start + gbt.HEAD_LEN)
+            self._services.serve(now, association, self._reader, writer)
+            self._blocks.answer(now, association, writer, start, limit)
+        else:
+            writer.end = start + limit
+            self._services.serve(now, association, self._reader, writer)
+
+    # --- who ---
 
     def _client(self, sap: int) -> "Client | None":
         for client in self._clients:
@@ -182,49 +215,6 @@ class LogicalDevice:
             association.open(connection, client, client.conformance, client.default_max_pdu)
         return association
 
-    def _associate(self, now: int, connection: int, client: "Client | None") -> None:
-        aarq = self._aarq
-        aarq.read(self._reader)
-        if not aarq.wants_response:  # an unconfirmed association: nothing here could use it
-            self.counters.inc(stats.UNANSWERED)
-            return
-        diagnostic = _diagnose(aarq, client)
-        initiate = acse.INITIATE_NONE
-        if diagnostic == acse.DIAG_NULL and client is not None:
-            initiate = _check_initiate(aarq, client)
-            if initiate == acse.INITIATE_NONE:
-                self._open(now, connection, client)
-                return
-            diagnostic = acse.DIAG_NO_REASON
-        self.counters.inc(stats.REFUSED_ASSOCIATION)
-        acse.write_aare_refused(self._writer, acse.REJECTED_PERMANENT, diagnostic, initiate)
-
-    def _open(self, now: int, connection: int, client: "Client") -> None:
-        # NOTE: an HES repeats an AARQ whose AARE came too late; a second one on an open
-        # association therefore starts it afresh instead of being refused.
-        association = self._associations.find(connection, client.sap) or self._associations.free()
-        if association is None:
-            self.counters.inc(stats.REFUSED_NO_SLOT)
-            acse.write_aare_refused(self._writer, acse.REJECTED_TRANSIENT, acse.DIAG_NO_REASON, acse.INITIATE_NONE)
-            return
-        conformance = self._aarq.conformance & client.conformance
-        association.open(connection, client, conformance, self._aarq.client_max_pdu)
-        association.last_used = now
-        self.counters.inc(stats.ASSOCIATED)
-        acse.write_aare_accepted(self._writer, conformance, self.max_pdu)
-
-    def _release(self, connection: int, client: "Client | None") -> None:
-        acse.read_rlrq(self._reader)
-        if client is None:
-            self.counters.inc(stats.REFUSED_NOT_ASSOCIATED)
-            self._except(apdu.STATE_NOT_ALLOWED, apdu.SERVICE_NOT_POSSIBLE)
-            return
-        association = self._associations.find(connection, client.sap)
-        if association is not None:
-            association.close()
-        # Answered also when nothing was open: the RLRE of a first RLRQ may have been lost.
-        acse.write_rlre(self._writer)
-
     def _except(self, state_error: int, service_error: int) -> None:
         apdu.write_exception(self._writer, state_error, service_error)
 
@@ -233,29 +223,5 @@ def _no_audit(association: "Association", tag: int, class_id: int, index: int, r
     """For a device nobody keeps a record of."""
 
 
-def _diagnose(aarq: "acse.Aarq", client: "Client | None") -> int:
-    """What ACSE has against this request; DIAG_NULL = nothing."""
-    if not aarq.is_version_1:
-        return acse.DIAG_NO_COMMON_VERSION
-    if aarq.context != acse.CONTEXT_LN:
-        return acse.DIAG_CONTEXT
-    if aarq.mechanism != acse.MECHANISM_NONE:
-        return acse.DIAG_MECHANISM
-    if aarq.has_authentication and not aarq.has_mechanism:
-        return acse.DIAG_MECHANISM_REQUIRED
-    if client is None:
-        return acse.DIAG_NO_REASON
-    return acse.DIAG_NULL
-
-
-def _check_initiate(aarq: "acse.Aarq", client: "Client") -> int:
-    """What xDLMS has against this request; INITIATE_NONE = nothing."""
-    if not aarq.has_initiate:
-        return acse.INITIATE_OTHER
-    if aarq.dlms_version < acse.DLMS_VERSION:
-        return acse.INITIATE_VERSION_TOO_LOW
-    if aarq.client_max_pdu and aarq.client_max_pdu < MIN_PDU:
-        return acse.INITIATE_PDU_TOO_SHORT
-    if not aarq.conformance & client.conformance & apdu.CONF_GET:
-        return acse.INITIATE_CONFORMANCE
-    return acse.INITIATE_NONE
+def _no_notice(event: int, a: int, b: int) -> None:
+    """For a device nobody watches."""

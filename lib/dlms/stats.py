@@ -22,6 +22,9 @@ ACTION_REFUSED = const(13)
 RETURN_DATA_LOST = const(14)
 LONG_SET_BROKEN = const(15)
 LONG_ACTION_BROKEN = const(16)
+REFUSED_UNPROVISIONED = const(17)
+REFUSED_PLAIN = const(18)
+GBT_BROKEN = const(19)
 
 _NAMES = (
     "dlms-requests",
@@ -41,6 +44,9 @@ _NAMES = (
     "dlms-return-data-lost",
     "dlms-long-set-broken",
     "dlms-long-action-broken",
+    "dlms-refused-unprovisioned",
+    "dlms-refused-plain",
+    "dlms-general-blocks-broken",
 )
 
 

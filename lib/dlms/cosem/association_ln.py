@@ -1,29 +1,43 @@
 # SPDX-License-Identifier: MIT
-"""Association LN (class 15, version 3), the current association 0-0:40.0.0.255.
+"""Association LN (class 15, version 3): the current one, 0-0:40.0.0, and one per client, 0-0:40.0.e.
 
-One object serves every client: what it shows follows from the association whose request
-is being answered. Law: object_list holds exactly the objects that client can reach, with
-the rights it has.
+The current one serves every client: what it shows follows from the association whose
+request is being answered. Those per client are for management to look at. Law: object_list
+holds exactly the objects that client can reach, with the rights it has.
 """
 
 from micropython import const
 
-from dlms.axdr import ENUM, INT8, STRUCTURE, UINT8, UINT16
-from dlms.cosem.object import ACCESS_NONE, ACCESS_READ, ROLE_KEYED, ROLE_NONE, CosemObject, obis
-from dlms.cosem.values import Array, Const, Encoded, number, octets
+from dlms import apdu
+from dlms.axdr import ENUM, INT8, OCTET_STRING, STRUCTURE, UINT8, UINT16
+from dlms.cosem.object import ACCESS_NONE, ACCESS_READ, ROLE_KEYED, ROLE_MANAGEMENT, CosemObject, obis
+from dlms.cosem.rows import RowObject
+from dlms.cosem.values import Array, Const, Encoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dlms.association import Association
-    from dlms.axdr import Writer
+    from dlms.association import Association, Associations, Client
+    from dlms.association_control import AssociationControl
+    from dlms.axdr import Reader, Writer
+    from dlms.cosem.values import Value
 
-_CLASS = const(15)
-_VERSION = const(3)
-_METHOD_CNT = const(6)
-_SERVER_SAP = const(1)
+_CURRENT = const(0)
 _SECRET = const(7)
-_STATUS_ASSOCIATED = const(2)
+_REPLY_TO_HLS = const(1)
+_SERVER_SAP = const(1)
 _DLMS_VERSION = const(6)
+_STATUS_NON_ASSOCIATED = const(0)
+_STATUS_PENDING = const(1)
+_STATUS_ASSOCIATED = const(2)
+# object_list, partners, context name, xDLMS context, mechanism name, secret, status, security setup, user_list,
+# current_user; reply_to_HLS, change_HLS_secret, add_object, remove_object, add_user, remove_user.
+_ATTRIBUTES = "* bH * * * * e o * Bo"
+_METHODS = "------"
+_CONTEXT_NAMES = const(1)
+_MECHANISMS = const(2)
+_LN, _LN_CIPHERED = const(1), const(3)
+_NONE, _GMAC = const(0), const(5)
+_MOST_TOKEN = const(64)
 # Access modes of version 3 are bits: 0 read or call, 1 write, 2 authenticated request, 3 encrypted
 # request, 5 authenticated response, 6 encrypted response.
 _CALL = const(0x01)
@@ -32,73 +46,157 @@ _SELECTORS = const(8)
 
 
 class AssociationView:
-    """The association object and the list of all objects with it in; array source of 2.
+    """Makes the association objects and is where their values come from (dlms.cosem.rows.ActiveSource).
 
-    The server sets `association` before each request it serves.
+    The server sets `association` before each request it serves. `objects` is everything there is.
     """
 
-    generation = 0
-
-    def __init__(self, objects: "list[CosemObject]", max_receive: int) -> None:
+    def __init__(
+        self,
+        objects: "list[CosemObject]",
+        clients: "tuple[Client, ...]",
+        associations: "Associations",
+        control: "AssociationControl",
+        max_receive: int,
+    ) -> None:
         self.association: "Association | None" = None
+        self._clients = clients
+        self._associations = associations
+        self._control = control
         self._max_receive = max_receive
+        self._seen_cnt: "dict[int, int]" = {}
         self.objects = list(objects)
-        self.objects.append(self._association_object())
+        self.objects.append(self._current())
+        if len(clients) > 1:
+            for at in range(len(clients)):
+                self.objects.append(self._of_client(at))
 
-    def _association_object(self) -> CosemObject:
-        view = CosemObject(
-            _CLASS,
-            _VERSION,
-            obis(0, 0, 40, 0, 0),
-            [
-                Array(self),
-                Encoded(self._encode_partners),
-                _object_id(1, 1),
-                Encoded(self._encode_xdlms_context),
-                _object_id(2, 0),
-                octets(b""),
-                number(ENUM, _STATUS_ASSOCIATED),
-                octets(bytes(6)),
-                Const(b"\x01\x00"),  # user_list: users of a client are not told apart
-                Const(b"\x02\x02\x11\x00\x0a\x00"),  # current_user {0, ""}
-            ],
-            _METHOD_CNT,
-        )
-        view.hidden = (_SECRET,)
-        return view
+    def _current(self) -> CosemObject:
+        current = self._object(_CURRENT, 0)
+        current.callable(_REPLY_TO_HLS, ROLE_KEYED, self._reply_to_hls)
+        return current
 
-    def _role(self) -> int:
-        return ROLE_NONE if self.association is None else self.association.client.role
+    def _of_client(self, at: int) -> CosemObject:
+        """E is the client's place in the list, as of its counter (43.1.e); the first, public, comes last."""
+        item = self._object(1 + at, at or len(self._clients))
+        item.readers = ROLE_MANAGEMENT
+        return item
 
-    def count(self) -> int:
-        """Objects the current client may do anything with."""
-        role = self._role()
-        return sum([1 for item in self.objects if item.is_seen_by(role)])
+    def _object(self, key: int, e_group: int) -> CosemObject:
+        item = RowObject((key, 15, 3, obis(0, 0, 40, 0, e_group), _METHODS, _ATTRIBUTES), self)
+        item.hidden = (_SECRET,)
+        return item
 
-    def encode_item(self, index: int, writer: "Writer") -> None:
-        """object_list element: class, version, logical name, access rights."""
-        role = self._role()
-        for item in self.objects:
-            if item.is_seen_by(role):
-                if not index:
-                    _encode_object(item, role, writer)
-                    return
-                index -= 1
+    def _client(self, key: int) -> "Client":
+        if key:
+            return self._clients[key - 1]
+        return self._clients[0] if self.association is None else self.association.client
 
-    def _encode_partners(self, writer: "Writer") -> None:
-        writer.structure(2)
-        writer.number(INT8, 0 if self.association is None else self.association.client.sap)
-        writer.number(UINT16, _SERVER_SAP)
+    # --- values ---
 
-    def _encode_xdlms_context(self, writer: "Writer") -> None:
-        association = self.association
+    def special(self, key: int, attribute: int) -> "Value":
+        """What is neither a number nor a string."""
+        client = self._client(key)
+        if attribute == 2:
+            return Array(_ObjectList(self, client.role))
+        if attribute == 4:
+            return _object_id(_CONTEXT_NAMES, _LN_CIPHERED if client.is_secured else _LN)
+        if attribute == 5:
+            return Encoded(lambda writer: self._encode_xdlms_context(key, writer))
+        if attribute == 6:
+            return _object_id(_MECHANISMS, _GMAC if client.is_secured else _NONE)
+        return Const(b"\x09\x00" if attribute == _SECRET else b"\x01\x00")  # user_list: they are not told apart
+
+    def value(self, key: int, attribute: int, field: int, item: int) -> "int | bytes":
+        """The rest."""
+        client = self._client(key)
+        if attribute == 3:
+            return _SERVER_SAP if field else client.sap
+        if attribute == 8:
+            return self._status(key, client)
+        if attribute == 9:
+            return obis(0, 0, 43, 0, 0) if client.is_secured else bytes(6)
+        return b"" if field else 0
+
+    def count(self, key: int, attribute: int) -> int:
+        """No array is kept here."""
+        return 0
+
+    def generation(self, key: int, attribute: int) -> int:
+        """Nothing that has elements changes."""
+        return 0
+
+    def put(self, now: int, key: int, attribute: int, fields: "list[int | bytes]") -> int:
+        """Nothing is written."""
+        return apdu.READ_WRITE_DENIED
+
+    def call(self, now: int, key: int, method: int, reader: "Reader | None", writer: "Writer") -> int:
+        """The one method is not in the row: its roles have no letter there."""
+        return apdu.READ_WRITE_DENIED
+
+    def _status(self, key: int, client: "Client") -> int:
+        if key:
+            return _STATUS_ASSOCIATED if self._associations.has_open(client.sap) else _STATUS_NON_ASSOCIATED
+        return _STATUS_PENDING if self.association is not None and self.association.is_pending else _STATUS_ASSOCIATED
+
+    def _encode_xdlms_context(self, key: int, writer: "Writer") -> None:
+        """The current one as agreed, any other as offered."""
+        association = None if key else self.association
+        client = self._client(key)
         writer.structure(6)
-        writer.bit_string(0 if association is None else association.conformance, 24)
+        writer.bit_string(client.conformance if association is None else association.conformance, 24)
         writer.number(UINT16, self._max_receive)
-        writer.number(UINT16, 0 if association is None else association.max_send)
+        writer.number(UINT16, client.default_max_pdu if association is None else association.max_send)
         writer.number(UINT8, _DLMS_VERSION)
         writer.number(INT8, 0)
         writer.octets(b"")
+
+    # --- object list ---
+
+    def seen_cnt(self, role: int) -> int:
+        """Objects that `role` may do anything with; they never change, so they are counted once."""
+        if role not in self._seen_cnt:
+            self._seen_cnt[role] = sum([1 for item in self.objects if item.is_seen_by(role)])
+        return self._seen_cnt[role]
+
+    # --- HLS ---
+
+    def _reply_to_hls(self, now: int, reader: "Reader | None", writer: "Writer") -> int:
+        association = self.association
+        if association is None or reader is None:
+            return apdu.TYPE_UNMATCHED
+        answer = self._control.reply_to_hls(now, association, reader.string(OCTET_STRING, _MOST_TOKEN))
+        if not answer:
+            return apdu.OTHER_REASON
+        writer.octets(answer)
+        return apdu.SUCCESS
+
+
+class _ObjectList:
+    """object_list as one role sees it (dlms.cosem.values.ArraySource); remembers where it is."""
+
+    generation = 0
+
+    def __init__(self, view: AssociationView, role: int) -> None:
+        self._view = view
+        self._role = role
+        self._index = -1
+        self._at = -1
+
+    def count(self) -> int:
+        """Objects in it."""
+        return self._view.seen_cnt(self._role)
+
+    def encode_item(self, index: int, writer: "Writer") -> None:
+        """Class, version, logical name, access rights."""
+        objects = self._view.objects
+        if index < self._index:
+            self._index = self._at = -1
+        while self._index < index:
+            self._at += 1
+            if objects[self._at].is_seen_by(self._role):
+                self._index += 1
+        _encode_object(objects[self._at], self._role, writer)
 
 
 def _encode_object(item: CosemObject, role: int, writer: "Writer") -> None:

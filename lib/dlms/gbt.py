@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""General block transfer of a server (E0, Green Book 9.4.6.13): requests and answers cut without looking.
+
+A request may stream; our answer goes out one block at a time, each when the one before was
+acknowledged, which every window allows. Blocks lost on the way are asked for again by the
+acknowledgement. Law: one buffer for it all (dlms.reassembly), and what does not fit is the end of it.
+"""
+
+from micropython import const
+
+from base.errors import RemoteError
+from dlms import apdu, reassembly, stats
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from base.counters import Counters
+    from dlms.association import Association
+    from dlms.axdr import Reader, Writer
+    from dlms.protected_services import ProtectedServices
+    from dlms.reassembly import Reassembly
+
+_LAST = const(0x80)
+_STREAMING = const(0x40)
+_WINDOW = const(0x3F)
+_OUR_WINDOW = const(1)
+# Tag, control, two block numbers, and at most three octets of length.
+HEAD_LEN = const(9)
+
+
+class GeneralBlockTransfer:
+    """`services` gets a request that is complete."""
+
+    def __init__(self, store: "Reassembly", services: "ProtectedServices", counters: "Counters") -> None:
+        self._store = store
+        self._services = services
+        self._counters = counters
+
+    def receive(self, now: int, association: "Association", reader: "Reader", writer: "Writer", limit: int) -> None:
+        """Take the block at the reader's place; the answer has at most `limit` octets. RemoteError: malformed."""
+        reader.octet()
+        control = reader.octet()
+        number = reader.unsigned(2)
+        acknowledged = reader.unsigned(2)
+        length = reader.count()
+        if length != reader.left or not control & _WINDOW:
+            raise RemoteError("general-block-transfer: %d octets of %d" % (reader.left, length))
+        store = self._store
+        if store.is_held(association, reassembly.GBT_ANSWER) and not length:
+            self._resume(now, association, writer, limit, acknowledged)
+        elif not self._take(now, association, reader, number):
+            self._break(association, writer)
+        elif control & _LAST and number == store.block_number:
+            self._serve(now, association, reader, writer, limit)
+        elif not control & _STREAMING:
+            store.own_number += 1
+            _write_head(writer, _OUR_WINDOW, store.own_number, store.block_number, 0)
+
+    def _take(self, now: int, association: "Association", reader: "Reader", number: int) -> bool:
+        """Keep a block if it is the next one; False: there is no transfer for it, or it is too long."""
+        store = self._store
+        if not store.is_held(association, reassembly.GBT_REQUEST) and (
+            number != 1 or not store.lease(now, association, reassembly.GBT_REQUEST)
+        ):
+            return False
+        store.touch(now)
+        if number != store.block_number + 1:  # a copy, or one behind a block that was lost
+            return True
+        store.block_number = number
+        return store.append(now, reader.mv, reader.off, reader.left)
+
+    def _serve(self, now: int, association: "Association", reader: "Reader", writer: "Writer", limit: int) -> None:
+        """The request is whole: serve it; its answer comes in blocks too."""
+        store = self._store
+        start = writer.off
+        acknowledged, own_number = store.block_number, store.own_number
+        reader.open(store.mv, 0, store.length)
+        writer.rewind(start + HEAD_LEN)
+        try:
+            self._services.serve(now, association, reader, writer)
+        finally:
+            store.release(association)
+        self.answer(now, association, writer, start, limit, acknowledged, own_number)
+
+    def answer(  # noqa: PLR0913 - an answer: whose, where it is, how much goes at once, and the two block numbers
+        self,
+        now: int,
+        association: "Association",
+        writer: "Writer",
+        start: int,
+        limit: int,
+        acknowledged: int = 0,
+        own_number: int = 0,
+    ) -> None:
+        """Put what was written from `start + HEAD_LEN` on into blocks of at most `limit` octets; write the first."""
+        store = self._store
+        off = start + HEAD_LEN
+        length = writer.off - off
+        writer.rewind(start)
+        if not length:
+            return
+        if length + HEAD_LEN <= limit or not acknowledged and length <= limit:
+            if acknowledged:  # a request that came whole has its answer whole, if that fits
+                _write_head(writer, _LAST | _OUR_WINDOW, own_number + 1, acknowledged, length)
+            writer.dst[writer.off : writer.off + length] = writer.dst[off : off + length]
+            writer.rewind(writer.off + length)
+        elif store.lease(now, association, reassembly.GBT_ANSWER) and store.append(now, writer.dst, off, length):
+            store.block_number = acknowledged
+            store.own_number = own_number
+            self._send_block(writer, limit)
+        else:
+            self._break(association, writer)
+
+    def _resume(self, now: int, association: "Association", writer: "Writer", limit: int, acknowledged: int) -> None:
+        """The client has got blocks up to `acknowledged`: the next, the same again, or the end."""
+        store = self._store
+        store.touch(now)
+        if acknowledged == store.own_number:
+            store.sent = min(store.sent + limit - HEAD_LEN, store.length)
+        elif acknowledged == store.own_number - 1:
+            store.own_number = acknowledged
+        else:
+            self._break(association, writer)
+            return
+        if store.sent == store.length:
+            store.release(association)
+        else:
+            self._send_block(writer, limit)
+
+    def _send_block(self, writer: "Writer", limit: int) -> None:
+        """The block that begins at `sent`."""
+        store = self._store
+        store.own_number += 1
+        length = min(limit - HEAD_LEN, store.length - store.sent)
+        last = _LAST if store.sent + length == store.length else 0
+        _write_head(writer, last | _OUR_WINDOW, store.own_number, store.block_number, length)
+        writer.raw(store.mv, store.sent, length)
+
+    def _break(self, association: "Association", writer: "Writer") -> None:
+        self._counters.inc(stats.GBT_BROKEN)
+        self._store.release(association)
+        apdu.write_exception(writer, apdu.STATE_NOT_ALLOWED, apdu.SERVICE_OTHER_REASON)
+
+
+def _write_head(writer: "Writer", control: int, number: int, acknowledged: int, length: int) -> None:
+    writer.octet(apdu.GENERAL_BLOCK_TRANSFER)
+    writer.octet(control)
+    writer.unsigned(number, 2)
+    writer.unsigned(acknowledged, 2)
+    writer.count(length)
