@@ -4,13 +4,14 @@
 import argparse
 from pathlib import Path
 
-from tools.bench import boot, channel, collection, control, forwarding, framing, registration, sap_list
+from tools.bench import boot, channel, collection, control, forwarding, framing, g3_join, registration, sap_list
 from tools.bench.report import DEFAULT_FILE, Report
 
 BENCHES = {
     "forwarding": forwarding.run,
     "collection": collection.run,
     "registration": registration.run,
+    "g3-join": g3_join.run,
     "channel": channel.run,
     "control": control.run,
     "sap-list": sap_list.run,

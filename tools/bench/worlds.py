@@ -46,17 +46,26 @@ def g3(
     meters: int, loss: float = 0.0, seed: int = 1, make_server: Callable[[bytes], Any] = Numbered, **config: Any
 ) -> Rig:
     """The same on a G3 PAN, CENELEC-A or `g3={"band": 2}` FCC. One PSK for all: 1,200 are too many for psk.json."""
+    return _settled(g3_fresh(meters, loss, seed, make_server, **config), meters)
+
+
+def g3_fresh(
+    meters: int, loss: float = 0.0, seed: int = 1, make_server: Callable[[bytes], Any] = Numbered, **config: Any
+) -> Rig:
+    """A G3 gateway that is just starting, its meters too."""
+    settings = config.get("g3", {})
+    dialect = settings.get("dialect", "H")
     node = G3NodeOptions(psk=DEFAULT_PSK, think_us=int(THINK_S * 1e6))
-    modem = G3ModemOptions(device_table=_TABLE, routing_table=_TABLE)
-    band = "fcc" if config.get("g3", {}).get("band") == _BAND_FCC else "cen-a"
+    modem = G3ModemOptions(dialect, device_table=_TABLE, routing_table=_TABLE)
+    band = "fcc" if settings.get("band") == _BAND_FCC else "cen-a"
     sim = G3Segment(G3Options(meters, modem, G3LineOptions(band, loss=loss, seed=seed), node), make_server)
     fs = fresh_flash()
     with fs.open("/state/psk.json", "w") as file:
         file.write('{"": "%s"}' % DEFAULT_PSK.hex())
-    tree = g3_config("H")
+    tree = g3_config(dialect)
     for section, values in config.items():
         tree[section] = {**tree.get(section, {}), **values}
-    return _settled(Rig(sim=sim, fs=fs, config=tree), meters)
+    return Rig(sim=sim, fs=fs, config=tree)
 
 
 def _settled(rig: Rig, meters: int) -> Rig:
@@ -94,8 +103,13 @@ def _g3_exchange_s(sim: G3Segment, request_len: int, answer_len: int) -> float:
     return total_us / 1e6 / len(sim.nodes)
 
 
-def _g3_hop_us(sim: G3Segment, modulation: int, apdu_len: int) -> float:
+def access_us(sim: G3Segment) -> float:
+    """Mean wait for the channel before an MSDU, nobody else on the line."""
     band = sim.line.band
-    access_us = band.space_us + (_NORMAL_WAIT_SLOTS + _MEAN_BACKOFF_SLOTS) * band.slot_us
+    return band.space_us + (_NORMAL_WAIT_SLOTS + _MEAN_BACKOFF_SLOTS) * band.slot_us
+
+
+def _g3_hop_us(sim: G3Segment, modulation: int, apdu_len: int) -> float:
     packet = bytes(6) + b"\x11" + bytes(_IPV6_UDP_WRAPPER_LEN - 7 + apdu_len)
-    return sum(access_us + airtime.msdu_us(band, modulation, size) for size in airtime.ipv6_lens(packet))
+    sizes = airtime.ipv6_lens(packet)
+    return sum(access_us(sim) + airtime.msdu_us(sim.line.band, modulation, size) for size in sizes)
