@@ -67,7 +67,7 @@ def test_discovery_settles_to_its_slow_period() -> None:
     before, busy = rig.count("discover_rounds"), rig.seconds
     rig.run(3600)
     rounds = rig.count("discover_rounds") - before
-    assert 8 <= rounds <= 30, rounds  # every 300 s, a few rounds each
+    assert 8 <= rounds <= 40, rounds  # every 300 s, a few rounds each, the last one thin
     assert rig.seconds - busy >= 3600
 
 

@@ -42,6 +42,24 @@ def test_registration_completes(count, loss, slots):
     print("%d meters, loss %.1f: %.0f s, %.1f slots each" % (count, loss, took_s, took_s * SLOTS_PER_S / count))
 
 
+@pytest.mark.parametrize("depth", (0, 3))
+def test_hundreds_that_come_back_at_once_are_registered_again(depth):
+    """So many spoil each other's reports that a small round looks as if there was nobody."""
+    options = SegmentOptions(meters=300, chip=FAST, node=NodeOptions(depth=depth), line=LineOptions(loss=0.05))
+    rig = Rig(options, Numbered)
+    rig.run_until_registered(300, 4 * 3600)
+    rig.run(900)
+    for node in rig.sim.nodes.values():
+        node.leave()
+    rig.run(1800)
+    for node in rig.sim.nodes.values():
+        node.join()
+    took_s = rig.run_until(lambda: all(node.mac_addr != ADDR_NEW for node in rig.sim.nodes.values()), 4 * 3600)
+    rig.run(600)
+    assert_addresses(rig)
+    print("300 meters of depth %d back after %.0f s" % (depth, took_s))
+
+
 def test_registration_completes_while_four_head_ends_use_the_line():
     rig = Rig(SegmentOptions(meters=60, chip=FAST), Numbered)
     rig.run_until_registered(1)

@@ -4,8 +4,8 @@
 Source: sfsk.md 3.3, 3.4, 3.8 (the schedule is policy there). A round asks the expected
 number of NEW meters to report in as many slots, thinned by the response probability where
 the window is capped. A burst goes on until nobody is left at this credit; then the next
-credit level looks further out; then rounds come once a period, at one level after another.
-While head-ends use the line, windows stay short.
+credit level looks further out; then rounds come once a period, at one level after another,
+each followed by one at a low probability. While head-ends use the line, windows stay short.
 """
 
 from micropython import const
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _BARREN_ROUNDS = const(6)  # rounds without a registration that end a burst
 _AGAIN_MS = const(1000)
 _LATE_MS = const(10000)  # a burst's round may wait this long for an idle line
+_CROWDS = (8, 64)  # what the thin rounds are sized for in turn, in stations per slot
 
 
 class Discovery:
@@ -56,6 +57,9 @@ class Discovery:
         self._reports = 0
         self._garbled_before = 0
         self._barren = 0
+        self._crowd = 1
+        self._turn = 0
+        self._is_crowd = False  # a thin round heard somebody where there seemed to be nobody
 
     @property
     def credit(self) -> int:
@@ -94,9 +98,9 @@ class Discovery:
         """Send a DiscoverRequest and hold the line for the reports."""
         # While head-ends wait, a window takes no longer with more credit.
         least = max(self._slots_min // (self.credit + 1), 2) if is_busy else self._slots_min
-        most = least if is_busy else self._slots_max
+        most = least if is_busy or self._crowd > 1 else self._slots_max
         # The first round at a level is short: most networks are small, most levels empty.
-        self._aimed_at = self._population.target(least) if self._is_informed else least
+        self._aimed_at = self._population.target(least) if self._is_informed else least * self._crowd
         self._is_informed = True
         probability = max(1, min(self._probability, 100 * most // self._aimed_at))
         self._slots = max((self._aimed_at * probability + 50) // 100, 1)
@@ -115,8 +119,9 @@ class Discovery:
         self._reports += systems
 
     def note_registered(self) -> None:
-        """Somebody could be registered: the burst is worth going on."""
+        """Somebody could be registered: the burst is worth going on, or one worth beginning for a crowd."""
         self._barren = 0
+        self.is_burst = self.is_burst or self._is_crowd
 
     def on_line_sent(self, now: int) -> None:
         """LineOwner: nothing to do, reports are awaited."""
@@ -131,13 +136,22 @@ class Discovery:
         self._population.remove(self._reports)
         self._barren += 1
         self._due = now
-        if self._population.is_settled or self._barren >= _BARREN_ROUNDS:
+        is_thin, self._crowd = self._crowd > 1, 1
+        if is_thin and self._reports:
+            self._is_crowd = True
+        if self._barren >= _BARREN_ROUNDS or (self._population.is_settled and (is_thin or self._is_crowd)):
             self._next_level(now)
+        elif self._population.is_settled:
+            # NOTE: a hundred meters come back after a blackout, all report in ten slots and spoil each other: the
+            # round is as empty as with nobody, and so is every one after it. A few of them, asked alone, are heard.
+            self._turn += 1
+            self._crowd = _CROWDS[self._turn % 2]
+            self._is_informed = False
 
     def _next_level(self, now: int) -> None:
         """Nobody is left here: look further out; after the farthest, once a period."""
         self._barren = 0
-        self._is_informed = False
+        self._is_informed = self._is_crowd = False
         self._level += 1
         self._population.expect_few()
         if self._level < len(self._levels) and self.is_burst:
