@@ -17,11 +17,12 @@ if "lib" not in sys.path:
 import base.framing  # noqa: F401, I001
 
 from app import config as configuration
-from app import media
+from app import factory_reset, media
 from app.access_list import AccessList
 from app.console import Console
 from app.forwarder import Forwarder
 from app.own_device import Parts, own_device
+from app.own_management import OwnManagement
 from app.pumps import ModemReader, Timer
 from app.push import PushRoute
 from app.replies import HEADROOM
@@ -54,6 +55,7 @@ VERSION = b"0.1.0"
 _TAILROOM = 16
 
 store = leaf.store()
+wiped = factory_reset.finish(store)
 config = configuration.load(store)
 slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROOM, _TAILROOM)
 log = Log(config.number("log_records"), LEVELS.index(config.text("log_level")))
@@ -105,6 +107,9 @@ parts.serial = leaf.serial_number()
 parts.version = VERSION
 parts.interpreter = sys.version.encode()
 parts.reset_cause = leaf.reset_cause()
+management = OwnManagement(parts, side.management, access_list, forwarder, store, leaf.reset)
+parts.medium_objects.extend(management.objects)
+parts.connect = management.connect
 
 duties_of_push = push_duties(push, parts, store, leaf.random_octets, identity)
 
@@ -115,7 +120,7 @@ forwarder.push = push if config["push.targets"] else None
 console = Console(table, "%s:%d" % (config.text("wan.address"), config.number("wan.port")))
 log.listener = console
 upkeep = Upkeep(table, journal, log, clock)
-upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership) + side.timed
+upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership) + side.timed + management.timed
 upkeep.medium = segment
 
 
@@ -127,7 +132,7 @@ def on_up() -> None:
 
 async def run() -> None:
     """Start the duties; the supervisor never returns."""
-    log_configuration(log, config)
+    log_configuration(log, config, wiped)
     is_restored = upkeep.restore()
     # NOTE: not restored: nobody may be registered, for SAPs could move. SAP 1 says why, for as long as it takes
     # somebody to look: a reset would cure nothing, and a modem nobody has started shows no sign of life.

@@ -57,3 +57,9 @@ def test_targets_and_extra_saps_are_taken_apart():
     one = config(push__targets=["[::1]:4059", "hes:1/102"], gateway__extra_saps=[extra])
     assert push_side.targets(one) == [("[::1]", 4059, 1), ("hes", 1, 102)]
     assert startup.router_extras(one) == {0x1000: (b"MMM\x00\x00\x00\x00\x01", 3)}
+
+
+def test_a_start_that_wiped_says_how_many_files():
+    log = Log(8)
+    startup.log_configuration(log, config(()), 7)
+    assert [log.record()[at] for at in (2, 4)] == [events.FACTORY_RESET_DONE, 7]

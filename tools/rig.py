@@ -29,10 +29,11 @@ from tools.sim.server import DlmsServer, EchoServer
 shim.install()
 
 from app import config as configuration  # noqa: E402 - after install: loads lib/ under the shim
-from app import media  # noqa: E402
+from app import factory_reset, media  # noqa: E402
 from app.access_list import AccessList  # noqa: E402
 from app.forwarder import Forwarder  # noqa: E402
 from app.own_device import Parts, own_device  # noqa: E402
+from app.own_management import OwnManagement  # noqa: E402
 from app.replies import HEADROOM  # noqa: E402
 from app.sessions import Listener  # noqa: E402
 from app.settings import Settings  # noqa: E402
@@ -164,6 +165,7 @@ class Rig:
         self._upkeep_timer: Timer | None = None
         self._hes_cnt = 0
         self._feed = memoryview(bytearray(4096))
+        self.restarts: list[int] = []  # virtual us at which the gateway wanted to restart
         self.events: list[tuple[int, int, int]] = []  # (virtual s, node, event)
         self._build(config or {})
         self.sim.chip.on_output = self._on_uart
@@ -179,6 +181,7 @@ class Rig:
         self.log = Log(config.number("log_records"))
         self.slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROOM, 16)
         self.store = FileStore("/state")
+        self.wiped = factory_reset.finish(self.store)
         self.settings = Settings(self.store, config, self.log)
         live_settings(self.settings, config, self.log)
         self.access_list = AccessList(self.store, Access(config.number("gateway.access_rows")), self.log)
@@ -198,9 +201,11 @@ class Rig:
         self.forwarder.medium = self.segment
         self.forwarder.on_event = lambda node, event: self.events.append((self.kernel.now_us // 1_000_000, node, event))
         self.listener = Listener(self.forwarder, self.slab, config, clock, self.log)
-        self.forwarder.device = self.device = own_device(self._parts(clock, side.objects))
+        parts = self._parts(clock, side.objects)
+        self.management = self._manage(parts, side)
+        self.forwarder.device = self.device = own_device(parts)
         self.upkeep = Upkeep(self.table, self.journal, self.log, clock)
-        self.upkeep.timed, self.upkeep.medium = (self.device, *side.timed), self.segment
+        self.upkeep.timed, self.upkeep.medium = (self.device, *side.timed, *self.management.timed), self.segment
 
     def _around(self) -> media.Around:
         around = media.Around()
@@ -219,6 +224,13 @@ class Rig:
         parts.counters = (self.forwarder.counters, self.listener.counters, self.segment.counters, parts.own)
         parts.serial, parts.version, parts.interpreter = SERIAL, b"rig", b"rig"
         return parts
+
+    def _manage(self, parts: Parts, side: Any) -> OwnManagement:
+        sink, restart = self.forwarder, lambda: self.restarts.append(self.kernel.now_us)
+        management = OwnManagement(parts, side.management, self.access_list, sink, self.store, restart)
+        parts.medium_objects.extend(management.objects)
+        parts.connect = management.connect
+        return management
 
     # --- time ---
 

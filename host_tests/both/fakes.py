@@ -66,6 +66,15 @@ class RamStore:
                 raise OSError(28)
             self.files[other] = self.files[name]
 
+    def names(self):
+        return list(self.files)
+
+    def remove(self, name):
+        if not self._kept(b"x"):
+            return False
+        self.files.pop(name, None)
+        return True
+
     def _kept(self, octets):
         self.writes += 1
         if self.fail_after < 0:

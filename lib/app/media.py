@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.registration import Table
     from hal.store import FileStore
     from plc.access import Access
-    from plc.contract import Medium, MediumSink, ModemPort
+    from plc.contract import Management, Medium, MediumSink, ModemPort
 
 
 class Around:
@@ -41,7 +41,12 @@ class Around:
 
 
 class Side:
-    """The PLC side. `objects`: for SAP 1; `timed`: engines whose `on_deadline(now)` is due each second."""
+    """The PLC side. `objects`: for SAP 1; `timed`: engines whose `on_deadline(now)` is due each second.
+
+    `management`: what management may ask of the segment.
+    """
+
+    management: "Management"
 
     def __init__(self, segment: "Medium", objects: "list[CosemObject]", timed: "tuple[object, ...]" = ()) -> None:
         self.segment = segment

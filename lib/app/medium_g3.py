@@ -20,6 +20,7 @@ from dlms.cosem.g3 import g3_objects
 from dlms.cosem.g3_network import g3_network
 from dlms.cosem.object import ROLE_MANAGEMENT, ROLE_READ_WRITE, obis
 from dlms.cosem.values import Array
+from plc.g3.management import Management
 from plc.g3.outside import Outside
 from plc.g3.psks import LocalPsks, PskCache
 from plc.g3.segment import Segment
@@ -97,7 +98,9 @@ def build(around: "Around") -> Side:
     objects = g3_objects(segment.cosem)
     objects.append(basic.data(obis(0, 0, 128, 3, 1), Array(G3NodeList(around.table, segment.links))))
     objects += _management(around, segment, told, cache)
-    return Side(segment, objects, () if cache is None else (Ageing(cache),))
+    side = Side(segment, objects, () if cache is None else (Ageing(cache),))
+    side.management = Management(segment, around.table)
+    return side
 
 
 def _management(

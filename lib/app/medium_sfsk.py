@@ -19,7 +19,16 @@ def build(around: "Around") -> Side:
     settings = segment_settings(around.config, around.serial)
     segment = Segment(settings, around.port, around.table, around.sink, around.log)
     segment.initiator.registrar.access = around.access
-    return Side(segment, sfsk_objects(segment.cosem))
+
+    def change_window() -> None:
+        start, end = (around.config.text("sfsk.operating_window." + edge) for edge in ("start", "end"))
+        segment.window.change(start, end)  # counts from the next second on, when the time is told
+
+    around.settings.register("sfsk.operating_window.start", change_window)
+    around.settings.register("sfsk.operating_window.end", change_window)
+    side = Side(segment, sfsk_objects(segment.cosem))
+    side.management = segment.management
+    return side
 
 
 def segment_settings(config: "Config", serial: bytes) -> Settings:

@@ -17,7 +17,7 @@ from dlms.axdr import OCTET_STRING, UINT8, UINT16, UINT32
 from dlms.cosem import basic
 from dlms.cosem.clock import clock_object
 from dlms.cosem.event_log import EventLog
-from dlms.cosem.object import obis
+from dlms.cosem.object import ROLE_MANAGEMENT, obis
 from dlms.cosem.values import Array, Encoded, number
 from dlms.server import Limits, LogicalDevice
 from gateway.router import OWN_SAP
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from base.counters import Counters
     from base.log import Log
     from dlms.axdr import Writer
-    from dlms.cosem.object import CosemObject
+    from dlms.cosem.object import CosemObject, Method
     from gateway.registration import Table
 
 _CLOCK_IS_SET = const(1700000000)
@@ -155,6 +155,12 @@ class NodeList(_NodeRows):
             writer.number(UINT16, table.stat(row, what))
 
 
+def _sap_assignment(parts: "Parts") -> "CosemObject":
+    """0-0:41.0.0 with its method, where there is somebody to do it."""
+    found = basic.sap_assignment(parts.sap_list())
+    return found if parts.connect is None else found.callable(1, ROLE_MANAGEMENT, parts.connect)
+
+
 def _texts(errors: "list[str]") -> "Encoded":
     """What was wrong with the configuration, one octet-string; empty when nothing was."""
     return Encoded(lambda writer: writer.octets("\n".join(errors).encode()))  # keeping a good copy may add one
@@ -176,7 +182,7 @@ def own_objects(parts: "Parts") -> "list[CosemObject]":
         basic.serial_number(parts.serial),
         basic.firmware_id(0, parts.version),
         basic.firmware_id(1, parts.interpreter),
-        basic.sap_assignment(parts.sap_list()),
+        _sap_assignment(parts),
         clock_object(clock),
         basic.data(obis(0, 0, 128, 3, 0), Array(NodeList(parts.table))),
         basic.data(obis(0, 0, 128, 4, 0), _texts(parts.config.errors)),
@@ -204,6 +210,7 @@ class Parts:
     log: "Log"
     table: "Table"
     medium_objects: "list[CosemObject]"
+    connect: "Method | None" = None  # of the SAP assignment
     counters: "tuple[Counters, ...]"
     own: "Counters"
     serial: bytes

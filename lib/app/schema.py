@@ -7,7 +7,7 @@ The rows of a medium stand in a table of its own: they describe, they import not
 """
 
 from app import schema_access, schema_g3, schema_push, schema_sfsk
-from app.schema_kinds import BOOL, CHOICE, CLASSES, EXTRAS, INT, TEXT
+from app.schema_kinds import BOOL, CHOICE, CLASSES, EXTRAS, HEX, INT, TEXT
 
 # Tags: dlms.md 4. ACTION (plain, global and dedicated ciphering) switches; firmware comes from client 64; general
 # block transfer and GET for the next block belong to what is longer than an APDU.
@@ -46,6 +46,8 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("gateway.access_rows", INT, 0, 2048, 64, "room of whitelist and blacklist together, 9 octets each"),
     ("gateway.extra_saps", EXTRAS, 0, 32, [], "{sap 0x1000..0x1FFF, title, server_sap, ldn}: further LDs of a meter"),
     ("gateway.ldn", TEXT, 1, 16, "GWYGATEWAY000001", "logical device name of SAP 1"),
+    ("schedule.discovery", HEX, 0, 72, "", "local times of a discovery, 9 octets each (docs/management.md)"),
+    ("schedule.restart", HEX, 0, 72, "", "local times of a restart, 9 octets each"),
     ("watchdog.timeout_ms", INT, 1000, 32000, 8000, "period of the hardware watchdog"),
     ("board.uart", INT, 1, 8, 2, "UART to the modem"),
     ("board.t_req_pin", TEXT, 1, 16, "D2", "pin of T_REQ"),
@@ -57,4 +59,11 @@ SCHEMA = _GENERAL + schema_access.ROWS + schema_push.ROWS + schema_sfsk.ROWS + s
 
 # Settings that a change over DLMS puts into effect at once; somebody must have registered for each
 # (app.settings). All others: at the next start.
-LIVE = ("log_level", "firewall") + schema_push.LIVE
+LIVE = (
+    "log_level",
+    "firewall",
+    "schedule.discovery",
+    "schedule.restart",
+    "sfsk.operating_window.start",
+    "sfsk.operating_window.end",
+) + schema_push.LIVE

@@ -5,11 +5,14 @@ Law: a complaint names what is allowed; the same words are said of config.json a
 over DLMS (app.config, app.settings).
 """
 
+from binascii import unhexlify
+
 from micropython import const
 
 from app import class_rules, firewall
 from app.media import title_len
 from app.schema_kinds import BOOL, CHOICE, CLASSES, CLOCK, EXTRAS, HEX, INT, RULES, TARGETS, TEXT
+from dlms.cosem.schedule_time import ENTRY_LEN, is_valid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,8 +146,16 @@ def check_together(values: "dict[str, object]", errors: "list[str]") -> None:
         errors.append("wan.buffers: must be at least push.queue + 12, else waiting notifications stop all requests")
     if values["wan.buffers"] * (values["wan.max_apdu"] + 64) > _MOST_BUFFER_OCTETS:  # type: ignore[operator]
         errors.append("wan.buffers x (wan.max_apdu + 64): must be at most %d octets" % _MOST_BUFFER_OCTETS)
+    for path in ("schedule.discovery", "schedule.restart"):
+        if not _are_times(unhexlify(values[path])):  # type: ignore[arg-type]
+            errors.append("%s: must be times of 9 octets each: hh mm ss FF yyyy mm dd weekday" % path)
     _check_sfsk(values, errors)
     _check_g3(values, errors)
+
+
+def _are_times(octets: bytes) -> bool:
+    ends = range(ENTRY_LEN, len(octets) + 1, ENTRY_LEN)
+    return len(octets) % ENTRY_LEN == 0 and all([is_valid(octets[end - ENTRY_LEN : end]) for end in ends])
 
 
 def _check_sfsk(values: "dict[str, object]", errors: "list[str]") -> None:

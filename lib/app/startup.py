@@ -111,8 +111,10 @@ def log_start(log: "Log", table: "Table", console: "Console") -> None:
         console.print_restored(log.now_s)
 
 
-def log_configuration(log: "Log", config: "Config") -> None:
-    """What was wrong with config.json, if anything."""
+def log_configuration(log: "Log", config: "Config", wiped: int = 0) -> None:
+    """What was wrong with config.json, if anything; `wiped` files of a factory reset that was due."""
+    if wiped:
+        log.add(WARNING, events.FACTORY_RESET_DONE, a=wiped)
     if config.errors:
         log.add(WARNING, events.CONFIG_BAD, a=len(config.errors))
     for error in config.errors:  # in words, which a record cannot hold

@@ -68,6 +68,11 @@ OWN_REPLAY = const(56)
 OWN_UNPROVISIONED = const(57)
 OWN_SET = const(58)
 OWN_ACTION = const(59)
+ACTION = const(60)
+PING_ENDED = const(61)
+RESTART = const(62)
+FACTORY_RESET = const(63)
+FACTORY_RESET_DONE = const(64)
 
 FORMATS = (
     "gateway-up wan={w}",
@@ -130,4 +135,9 @@ FORMATS = (
     "own-client-not-provisioned client={a}",
     "own-set client*1000+result={a} class*1000+attribute={b}",
     "own-action client*1000+result={a} class*1000+method={b}",
+    "action script={a} result={b}",
+    "ping-ended {n} state={a} ms={b}",
+    "restart cause={a}",
+    "factory-reset confirmed={a}",
+    "factory-reset-done files={a}",
 )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 _CHUNK_LEN = 256
+_IS_FOLDER = 0x4000
 
 
 def _are_equal(a: "BinaryIO", b: "BinaryIO") -> bool:
@@ -124,6 +125,19 @@ class FileStore:
             source.close()
             if old is not None:
                 old.close()
+
+    def names(self) -> "list[str]":
+        """Every file of the folder; folders in it are not named."""
+        return [entry[0] for entry in os.ilistdir(self._root) if not entry[1] & _IS_FOLDER]
+
+    def remove(self, name: str) -> bool:
+        """Take a file away; durable on return. False: the file system does not let it go."""
+        self._close_all()
+        try:
+            os.remove(self._path(name))
+        except OSError:
+            return False
+        return True
 
     def _open_existing(self, name: str) -> "BinaryIO | None":
         """The file for reading; None when there is no such file, OSError when it cannot be read."""

@@ -27,6 +27,8 @@ class Access:
         self._allowed_cnt = 0
         self._count = 0
         self.generation = 0
+        self._index = self._at = 0  # of the entry asked for last
+        self._seen = -1
 
     def may_join(self, title: "bytes | bytearray | memoryview") -> bool:
         """Not blocked and, when there is a whitelist, on it."""
@@ -78,13 +80,17 @@ class Access:
         return self._count
 
     def entry(self, index: int) -> "tuple[bytes, int]":
-        """(title with its padding, mark) of entry `index`, 0..count - 1 (allocates)."""
-        for at in range(0, self._end, _ROW_LEN):
-            if self._rows[at + _TITLE_LEN] != FREE:
-                if not index:
-                    return bytes(self._rows[at : at + _TITLE_LEN]), self._rows[at + _TITLE_LEN]
-                index -= 1
-        raise LocalError("no such entry")
+        """(title with its padding, mark) of entry `index`, 0..count - 1 (allocates); one step when asked in order."""
+        if not 0 <= index < self._count:
+            raise LocalError("no such entry")
+        if self._seen != self.generation or index < self._index:
+            self._seen = self.generation
+            self._index, self._at = -1, -_ROW_LEN
+        while self._index < index:
+            self._at += _ROW_LEN
+            if self._rows[self._at + _TITLE_LEN] != FREE:
+                self._index += 1
+        return bytes(self._rows[self._at : self._at + _TITLE_LEN]), self._rows[self._at + _TITLE_LEN]
 
     def count_of(self, mark: int) -> int:
         """Entries of the whitelist (ALLOWED) or the blacklist (BLOCKED)."""

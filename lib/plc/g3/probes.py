@@ -18,6 +18,8 @@ from plc.g3.echo import LOST, NO_ROUTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from plc.contract import Nodes
     from plc.g3.links import Links
     from plc.g3.modem import Modem
@@ -44,6 +46,7 @@ class Probes:
         self._is_for_ping = False  # the route discovery under way
         self._has_found = False  # there was one for this ping already
         self._eui64 = memoryview(bytearray(_EUI_LEN))
+        self.on_ping_over: "Callable[[int, int, int], None] | None" = None  # (now, row, round trip in ms or -1)
         traffic.echo.on_end = self._pinged
 
     def ping(self, now: int, row: int) -> bool:
@@ -96,6 +99,8 @@ class Probes:
         else:
             self._links.note_rtt(row, ms)
             self._shared.tell(now, kinds.PING_DONE, self._eui64, self._links.rtt_ms(row))
+        if self.on_ping_over is not None:
+            self.on_ping_over(now, row, max(ms, -1))
 
     def _is_held(self, row: int) -> bool:
         return row >= 0 and self._nodes.row_of_addr(self._nodes.addr(row)) == row
