@@ -91,7 +91,7 @@ segment = side.segment
 push = PushRoute(slab, config.number("push.queue"), log)
 listener = Listener(forwarder, slab, config, clock, log)
 settings.register("firewall", listener.door.reload)
-identity = tls_identity(config, store, log)
+identity = tls_identity(config, store, log, forwarder, clock)
 listener.secure = identity.secure if identity else None
 
 parts = Parts()

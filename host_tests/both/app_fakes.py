@@ -30,6 +30,7 @@ class Stream:
         self.error = None
         self.reads = 0
         self.peer = ("127.0.0.1", 50000)
+        self.pause = None
         self._in = b""
         self._eof = False
         self._step = step

@@ -216,3 +216,21 @@ def test_sap_1_answers_at_once_and_keeps_no_buffer():
     for number in held:
         rig.slab.free(number)
     assert rig.is_at_rest()
+
+
+def test_a_held_line_gives_nothing_new_until_the_last_holder_lets_go():
+    rig = Rig(2)
+    session = rig.session()
+    assert not rig.forwarder.is_on_line()
+    rig.forwarder.hold()
+    rig.forwarder.hold()
+    assert rig.ask(session, _GET) and rig.medium.taken is None and not rig.forwarder.is_on_line()
+    rig.forwarder.let_go(rig.now)
+    assert rig.medium.taken is None
+    rig.forwarder.let_go(rig.now)
+    assert rig.medium.taken is not None and rig.forwarder.is_on_line()
+    rig.forwarder.hold()
+    rig.answer(_GOT)
+    assert len(session.got) == 1 and not rig.forwarder.is_on_line()
+    rig.forwarder.let_go(rig.now)
+    assert rig.is_at_rest()

@@ -3,11 +3,12 @@
 
 import asyncio
 
-from app_fakes import Wan, settle
+from app_fakes import Clock, Stream, Wan, settle
 from fakes import RamStore, wpdu
 
 from app import tls_identity
 from app.firewall import TLS
+from app.line_pause import LinePause
 from app.own_tls import tls_objects
 from app.sessions import Listener
 from app.tls_identity import CA_FILE, OWN_FILE, TlsIdentity, split
@@ -87,7 +88,8 @@ def test_without_files_or_library_there_is_no_tls_and_the_log_says_why():
         identity, _ = _identity(files, asks_peer, used)
         assert identity.load() == expected, files
         try:
-            assert identity.secure("stream") == "stream" and expected == tls_identity.GOOD
+            stream = Stream()
+            assert identity.secure(stream) is stream and expected == tls_identity.GOOD
         except OSError:
             assert expected != tls_identity.GOOD
 
@@ -229,3 +231,47 @@ async def test_handshakes_per_minute_and_tls_sessions_are_limited_and_plain_ones
     wan.clock.now += 60000
     sixth = await wan.connect(service=TLS)
     assert not sixth.is_closed
+
+
+class _Line:
+    """What a pause asks of the forwarder."""
+
+    def __init__(self):
+        self.holds = 0
+        self.is_busy = True
+
+    def hold(self):
+        self.holds += 1
+
+    def let_go(self, now):
+        self.holds -= 1
+
+    def is_on_line(self):
+        return self.is_busy
+
+
+async def test_a_step_waits_for_the_line_to_be_at_rest_but_not_for_ever():
+    line, clock = _Line(), Clock()
+    for how in ("rest", "time"):
+        line.is_busy = True
+        pause = LinePause(line, clock, 5000)
+        begun = asyncio.create_task(pause.begin())
+        await asyncio.sleep_ms(30)
+        assert line.holds == 1 and not begun.done()
+        if how == "rest":
+            line.is_busy = False
+        else:
+            clock.now += 5000
+        await asyncio.sleep_ms(30)
+        assert begun.done() and line.holds == 1
+        pause.end()
+        assert not line.holds
+
+
+async def test_a_session_that_ends_in_a_pause_gives_the_line_back():
+    line = _Line()
+    begun = asyncio.create_task(LinePause(line, Clock(), 5000).begin())
+    await asyncio.sleep_ms(30)
+    begun.cancel()
+    await asyncio.sleep_ms(30)
+    assert not line.holds

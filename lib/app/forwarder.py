@@ -81,6 +81,7 @@ class Forwarder:
         self._unasked = Unasked(table, self.exchanges, self.admission, self.counters, 2 * rules.guard_ms)
         self._endings = Endings(table, slab, self.admission, rules.guard_ms)
         self._endings.wire(self.exchanges, self._scheduler, self._replies, self.counters)
+        self._holds = 0
         self.push: "PushRoute | None" = None
         self.on_event: "Callable[[int, int], None] | None" = None
 
@@ -133,9 +134,27 @@ class Forwarder:
 
     def on_free(self, now: int) -> None:
         """The line is free: give it the next request, if there is one."""
+        if self._holds:
+            return
         exchange = self._scheduler.pick(now, self.medium)
         while exchange is not None and self._submit(now, exchange):
             exchange = self._scheduler.pick(now, self.medium)
+
+    def hold(self) -> None:
+        """Nothing more goes out until `let_go`, called as often; what is on the line goes on."""
+        self._holds += 1
+
+    def let_go(self, now: int) -> None:
+        """The end of a `hold`."""
+        self._holds -= 1
+        self.on_free(now)
+
+    def is_on_line(self) -> bool:
+        """A request is on the air, or its answer is waited for."""
+        for exchange in self.exchanges:
+            if ON_AIR <= exchange.state <= REPLIED:
+                return True
+        return False
 
     def is_control_waiting(self) -> bool:
         """A control request is there for the next turn on the line."""

@@ -9,6 +9,7 @@ ROWS: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("tls.client_certificate", BOOL, 0, 0, True, "head-ends must show a certificate signed by tls-ca.der"),
     ("tls.sessions", INT, 1, 16, 2, "TLS sessions at once, 22 kB of heap each on a board"),
     ("tls.handshakes_per_min", INT, 1, 600, 4, "TLS handshakes begun per minute; each stops the loop (docs/tls.md)"),
+    ("tls.line_wait_ms", INT, 0, 60000, 5000, "a step of a handshake waits so long for the line to be at rest"),
     ("tls.push", BOOL, 0, 0, False, "notifications go out over TLS; tls-ca.der checks the receiver"),
     ("tls.push_name", TEXT, 0, 64, "", "name in the receivers' certificates; empty: the target's address as written"),
     ("local.port", INT, 0, 65535, 0, "TCP port of a second plain listener, for people on site; 0 = none"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.config import Config
     from app.console import Console
     from app.firewall import Firewall
+    from app.forwarder import Forwarder
     from app.own_device import Parts
     from app.push import PushRoute
     from app.settings import Settings
@@ -79,14 +80,18 @@ def live_settings(settings: "Settings", config: "Config", log: "Log") -> None:
     settings.register("log_level", set_level)
 
 
-def tls_identity(config: "Config", store: "FileStore", log: "Log") -> "TlsIdentity | None":
+def tls_identity(
+    config: "Config", store: "FileStore", log: "Log", forwarder: "Forwarder", clock: object
+) -> "TlsIdentity | None":
     """What TLS on the WAN shows and trusts, read from flash; None when nothing uses TLS (nor takes RAM for it)."""
     if not config.number("tls.port") and not config["tls.push"]:
         return None
+    from app.line_pause import LinePause
     from app.tls_identity import TlsIdentity
     from hal import tls
 
     identity = TlsIdentity(store, tls, bool(config["tls.client_certificate"]), log)
+    identity.pause = LinePause(forwarder, clock, config.number("tls.line_wait_ms"))
     identity.load()
     return identity
 

@@ -16,6 +16,7 @@ from base.log import NOTICE, WARNING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from app.line_pause import LinePause
     from app.supervisor import Duty
     from base.log import Log
     from hal.store import FileStore
@@ -71,6 +72,7 @@ class TlsIdentity:
         self._wake = asyncio.Event()
         self._server: object = None
         self.last_result = NOT_THERE
+        self.pause: "LinePause | None" = None  # of the line, for each step of a handshake
 
     # --- in force ---
 
@@ -92,7 +94,9 @@ class TlsIdentity:
         """The server's end of TLS over an accepted stream. OSError: no memory, or no identity."""
         if self._server is None:
             raise OSError("no TLS identity")
-        return self._library.secure(self._server, stream)  # type: ignore[attr-defined]
+        secured = self._library.secure(self._server, stream)  # type: ignore[attr-defined]
+        secured.pause = self.pause
+        return secured
 
     async def connect(self, host: str, port: int, name: str) -> object:
         """Open a connection to host:port over TLS: (reader, writer). OSError."""

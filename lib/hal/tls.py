@@ -66,15 +66,30 @@ class TlsStream(asyncio.StreamReader):
         super().__init__(secured)
         self._secured = secured
         self._raw = raw
+        self.pause: "object | None" = None  # begin() and end() around each step of the handshake
 
     async def readinto(self, buf: memoryview) -> "int | None":  # type: ignore[override]
         """As asyncio.Stream.readinto; a peer whose certificate is refused is an OSError too."""
         why = ""
         try:
-            return await super().readinto(buf)
+            if self.pause is None:
+                return await super().readinto(buf)
+            return await self._step(self.pause, buf)
         except ValueError as error:
             why = str(error)
         raise OSError(EACCES, why)
+
+    async def _step(self, pause: object, buf: memoryview) -> "int | None":
+        """One step of the handshake, in a pause of everything else; the first octets end it."""
+        await self.read(0)  # NOTE: waits until there is something to do, and does nothing
+        await pause.begin()  # type: ignore[attr-defined]
+        try:
+            n: "int | None" = self._secured.readinto(buf)  # type: ignore[attr-defined]
+        finally:
+            pause.end()  # type: ignore[attr-defined]
+        if n is not None:
+            self.pause = None
+        return n
 
     async def wait_closed(self) -> None:
         """Close the TLS session and the socket below it."""
