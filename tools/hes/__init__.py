@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""A small head-end for people, on dlms-cosem: `python -m tools.hes list|read|watch`."""
+"""A small head-end for people, on dlms-cosem: `python -m tools.hes list|read|watch|action`."""

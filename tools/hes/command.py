@@ -14,6 +14,7 @@ import time
 from tools.hes import options as command_line
 from tools.hes import reading, table
 from tools.hes.errors import HesError
+from tools.hes.managing import Desk
 from tools.hes.reading import GATEWAY_SAP, Meter, Reading
 from tools.hes.session import Session, connect
 
@@ -81,6 +82,12 @@ def _watch(chosen: argparse.Namespace) -> int:
         time.sleep(max(chosen.interval - (time.monotonic() - started), 0))
 
 
+def _action(chosen: argparse.Namespace) -> int:
+    with connect(chosen.host, chosen.port, chosen.timeout) as wire:
+        print(Desk(Session(wire), chosen.keys).run(chosen.action, chosen.argument))
+    return OK
+
+
 def _print_readings(done: "list[Reading]", wanted: int) -> None:
     rows = [[_sap(one.meter), one.meter.name, one.time, one.energy, one.error or "ok"] for one in done]
     print(table.text(["SAP", "LDN", "clock", "energy", "result"], rows, _RIGHT_OF_READINGS))
@@ -92,4 +99,4 @@ def _sap(meter: Meter) -> str:
     return f"0x{meter.sap:04X}"
 
 
-_COMMANDS = {"list": _list, "read": _read, "watch": _watch}
+_COMMANDS = {"list": _list, "read": _read, "watch": _watch, "action": _action}

@@ -9,6 +9,7 @@ import argparse
 import os
 from collections.abc import Callable
 
+from tools.hes.managing import ACTIONS
 from tools.hes.session import Keys
 
 _SIM_EK, _SIM_AK = "000102030405060708090A0B0C0D0E0F", "D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF"
@@ -68,14 +69,27 @@ def _meters() -> argparse.ArgumentParser:
     which = reading.add_mutually_exclusive_group()
     which.add_argument("--sap", action="append", type=_sap, metavar="SAP", help="this meter; repeatable")
     which.add_argument("--all", action="store_true", help="every meter in the SAP list (the default)")
-    keys = reading.add_argument_group("keys", "without any, the public client reads; HES_EK and HES_AK in the "
+    _add_keys(reading)
+    return reading
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    keys = parser.add_argument_group("keys", "without any, the public client reads; HES_EK and HES_AK in the "
                                       "environment are better than options, which other users of a PC can see")
     keys.add_argument("--sim-keys", action="store_true", help="the simulator's test keys")
     keys.add_argument("--ek", type=_octets(_KEY_LEN), metavar="HEX", help="global unicast encryption key")
     keys.add_argument("--ak", type=_octets(_KEY_LEN), metavar="HEX", help="authentication key")
     keys.add_argument("--title", type=_octets(_TITLE_LEN), default=b"HES\x00\x00\x00\x00\x01", metavar="HEX",
                       help="our own system title (default 4845530000000001)")
-    return reading
+
+
+def _actions() -> argparse.ArgumentParser:
+    asking = argparse.ArgumentParser(add_help=False)
+    words = ", ".join(f"{name} {argument}".strip() for name, (argument, _) in ACTIONS.items())
+    asking.add_argument("action", choices=list(ACTIONS), metavar="ACTION", help=words)
+    asking.add_argument("argument", nargs="?", default="", metavar="ARGUMENT", help="what the action needs")
+    _add_keys(asking)
+    return asking
 
 
 def parse(arguments: "list[str] | None") -> argparse.Namespace:
@@ -89,9 +103,20 @@ def parse(arguments: "list[str] | None") -> argparse.Namespace:
     watching = commands.add_parser("watch", parents=parents, help="read again and again until Ctrl-C")
     watching.add_argument("--interval", default=60.0, type=_seconds, metavar="S",
                           help="from one reading to the next (default %(default)s s)")
+    commands.add_parser("action", parents=[_connection(), _actions()], help="manage the gateway itself")
     options = parser.parse_args(arguments)
     options.keys = _keys(parser, options) if options.command != "list" else None
+    if options.command == "action":
+        _check_action(parser, options)
     return options
+
+
+def _check_action(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    wanted = ACTIONS[options.action][0]
+    if bool(wanted) != bool(options.argument):
+        parser.error(f"{options.action} needs {wanted or 'no argument'}")
+    if options.keys is None:
+        parser.error("the gateway's own keys are needed: --sim-keys for the simulator's, else HES_EK and HES_AK")
 
 
 def _keys(parser: argparse.ArgumentParser, options: argparse.Namespace) -> "Keys | None":

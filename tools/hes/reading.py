@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tools.hes.errors import HesError, HesRefused, WireClosed
-from tools.hes.session import Keys, Session
+from tools.hes.session import GATEWAY_SAP, Keys, Session
 
-GATEWAY_SAP = 1
 CLOCK, ENERGY = (8, "0.0.1.0.0.255"), (3, "1.0.1.8.0.255")
 _SAP_LIST, _NODE_LIST = (17, "0.0.41.0.0.255"), (1, "0.0.128.3.0.255")
 _NODE_SAP, _NODE_STATE = 0, 3  # elements of a node's structure (docs/sap1.md)
@@ -40,14 +39,22 @@ class Reading(NamedTuple):
 
 def meters(session: Session) -> "list[Meter]":
     """Every logical device the gateway lists, itself included."""
+    states: "dict[int, str]" = {}
+    rows = sap_list(session, states)
+    return [_meter(sap, name, states) for sap, name in rows]
+
+
+def sap_list(session: Session, states: "dict[int, str] | None" = None) -> "list[tuple[int, bytes]]":
+    """(SAP, logical device name) as listed; `states` is filled when given."""
     session.open_public(GATEWAY_SAP)
     try:
         rows = session.get(*_SAP_LIST, 2)
-        states = _states(session)
+        if states is not None:
+            states.update(_states(session))
     finally:
         _release(session)
     try:
-        return [_meter(int(sap), bytes(name), states) for sap, name in rows]
+        return [(int(sap), bytes(name)) for sap, name in rows]
     except (TypeError, ValueError) as error:
         raise HesError("the SAP list is not one") from error
 

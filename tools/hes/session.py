@@ -24,7 +24,8 @@ from tools.hes.errors import HesError, HesRefused
 from tools.hes.wire import Wire
 
 PUBLIC_CLIENT, MANAGEMENT_CLIENT = 16, 1
-INVOCATION_COUNTER = (1, "0.0.43.1.0.255")
+INVOCATION_COUNTER = (1, "0.0.43.1.0.255")  # of a meter
+GATEWAY_SAP, GATEWAY_COUNTER = 1, (1, "0.0.43.1.1.255")
 _EXCEPTION_RESPONSE = 0xD8
 _CHALLENGE_LEN = 16
 _REFUSALS = (DataResultError, ActionError, HLSError, exceptions.DlmsClientException)
@@ -128,6 +129,13 @@ class Session:
         counter = self.get(*INVOCATION_COUNTER, 2)
         self.release()
         self.open_management(server_sap, keys, counter + 1)
+
+    def open_gateway(self, keys: Keys) -> None:
+        """The management client of the gateway itself (docs/security.md), its counter read in the same way."""
+        self.open_public(GATEWAY_SAP)
+        counter = self.get(*GATEWAY_COUNTER, 2)
+        self.release()
+        self.open_management(GATEWAY_SAP, keys, counter + 1)
 
     def get(self, class_id: int, obis: str, attribute: int) -> Any:
         """Read an attribute, by blocks if it is long."""

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: MIT
+"""Management over SAP 1 through the whole core on the twin, with gurux-dlms, dlms-cosem and tools.hes as head-ends.
+
+The management client is unsecured here; that keys guard it is shown elsewhere (e2e). What the
+actions do on the line is done by the shipped segment on the simulated one.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from dlms_cosem.client import DlmsClient
+from dlms_cosem.parsers import AssociationObjectListParser
+from dlms_cosem.security import NoSecurityAuthentication
+from gurux_dlms import GXByteBuffer
+from gurux_dlms.enums import Authentication, InterfaceType
+from gurux_dlms.objects import GXDLMSActionSchedule, GXDLMSScriptTable
+from gurux_dlms.secure import GXDLMSSecureClient
+
+import tools.rig
+from app.config import load
+from app.own_device import own_objects
+from dlms.apdu import CONF_KEYED
+from dlms.association import Client, public_client
+from dlms.cosem.object import ROLE_MANAGEMENT
+from dlms.server import Limits, LogicalDevice
+from host_tests.peers.cosem_hes import CosemHes
+from host_tests.peers.gurux_hes import GuruxHes
+from host_tests.peers.hes import OCTET_STRING, UINT16, Hes, Typed
+from host_tests.test_rig_own_device import get as raw_get
+from tools.hes.errors import HesError, HesRefused
+from tools.hes.managing import Desk
+from tools.hes.session import Keys, Session, _Transport
+from tools.hes.wire import Wire, WireTimeout
+from tools.rig import Rig
+from tools.sim.options import SegmentOptions
+
+_KEYS = Keys(bytes(16), bytes(16), bytes(8))
+SETTINGS, PING, PING_RESULT = (1, "0.0.128.10.0.255"), (1, "0.0.128.11.0.255"), (1, "0.0.128.11.1.255")
+SCRIPTS, RESTART = (9, "0.0.10.0.128.255"), (9, "0.0.10.0.129.255")
+
+
+class RigWire(Wire):
+    """A connection to the gateway in the rig; waiting lets virtual time pass."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.timeout_s = 5.0
+        self.sent: list[bytes] = []
+        self.received: list[bytes] = []
+        self.skipped = 0
+        self._rig = rig
+        self._hes = rig.connect()
+
+    def send(self, client_sap: int, server_sap: int, apdu: bytes) -> None:
+        """One APDU into the forwarder."""
+        self.sent.append(bytes(apdu))
+        assert self._hes.request(client_sap, server_sap, bytes(apdu))
+
+    def receive(self, client_sap: int, server_sap: int, timeout_s: float | None = None) -> bytes:
+        """The next APDU to this client."""
+        self._rig.run(0)
+        if not self._hes.replies:
+            raise WireTimeout("no answer")
+        self.received.append(self._hes.replies.pop(0)[2])
+        return self.received[-1]
+
+
+class PlainSession(Session):
+    """The management client without security."""
+
+    def open_gateway(self, keys: Keys) -> None:
+        """As client 1."""
+        self._associate(DlmsClient(transport=_Transport(self._wire, 1, 1), authentication=NoSecurityAuthentication()))
+
+
+class PlainCosem(CosemHes):
+    """dlms-cosem as client 1."""
+
+    def open_public(self, server_sap: int) -> None:
+        """As client 1."""
+        self._session = PlainSession(self.wire)
+        self._session.open_gateway(_KEYS)
+
+
+class PlainGurux(GuruxHes):
+    """gurux-dlms as client 1."""
+
+    def open_public(self, server_sap: int) -> None:
+        """As client 1."""
+        self._associate(GXDLMSSecureClient(True, 1, server_sap, Authentication.NONE, None, InterfaceType.WRAPPER))
+
+
+@pytest.fixture
+def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """Three meters registered; the management client needs no keys."""
+
+    def plain_device(parts: Any) -> LogicalDevice:
+        manager = Client(1, ROLE_MANAGEMENT, CONF_KEYED, False, 512)
+        return LogicalDevice(own_objects(parts), (public_client(), manager), Limits(max_pdu=640), parts.own)
+
+    monkeypatch.setattr(tools.rig, "own_device", plain_device)
+    made = Rig(SegmentOptions(meters=3))
+    made.run_until_registered(3)
+    made.run_until(lambda: not made.segment.initiator.discovery.is_burst, 600)
+    return made
+
+
+_LIBRARIES = pytest.mark.parametrize("library", [PlainGurux, PlainCosem])
+
+
+def _open(library: type[Hes], rig: Rig) -> Hes:
+    hes = library(RigWire(rig))
+    hes.open_public(1)
+    return hes
+
+
+@_LIBRARIES
+def test_a_setting_is_changed_and_holds_after_the_restart(library: type[Hes], rig: Rig) -> None:
+    hes = _open(library, rig)
+    hes.set(*SETTINGS, 2, Typed(OCTET_STRING, b'{"wan": {"idle_s": 60}, "log_level": "ERROR"}'))
+    assert json.loads(bytes(hes.get(*SETTINGS, 2))) == {"schema": 1, "log_level": "ERROR", "wan": {"idle_s": 60}}
+    assert rig.log.level == 3
+    assert load(rig.store)["wan.idle_s"] == 60
+    with pytest.raises(HesRefused):
+        hes.set(*SETTINGS, 2, Typed(OCTET_STRING, b'{"wan": {"port": 0}}'))
+
+
+@_LIBRARIES
+def test_a_meter_is_pinged_and_the_round_trip_is_read(library: type[Hes], rig: Rig) -> None:
+    hes = _open(library, rig)
+    hes.set(*PING, 2, Typed(UINT16, 0x11))
+    rig.run(20)
+    sap, title, state, ms, _ = hes.get(*PING_RESULT, 2)
+    assert (sap, bytes(title), state) == (0x11, rig.table.title(1), 2) and 300 <= ms < 5000
+
+
+@_LIBRARIES
+def test_scripts_begin_a_discovery_and_a_restart(library: type[Hes], rig: Rig) -> None:
+    hes = _open(library, rig)
+    rounds = rig.segment.counters.named("discover_rounds")
+    hes.action(*SCRIPTS, 1, Typed(UINT16, 1))
+    with pytest.raises(HesRefused):
+        hes.action(*SCRIPTS, 1, Typed(UINT16, 1))
+    rig.run(60)
+    assert rig.segment.counters.named("discover_rounds") > rounds
+    hes.action(*RESTART, 1, Typed(UINT16, 1))
+    assert rig.restarts == []
+    rig.run(4)
+    assert len(rig.restarts) >= 1
+
+
+@_LIBRARIES
+def test_the_object_list_is_parsed_and_every_object_of_management_is_read(library: type[Hes], rig: Rig) -> None:
+    hes = _open(library, rig)
+    objects = [item for item in hes.get(15, "0.0.40.0.0.255", 2) if item[0] < 20000]
+    groups = [bytes.fromhex(group) for group in ("800a", "800b", "800c", "800e", "0a00", "0f00")]
+    ours = [item for item in objects if bytes(item[2])[2:4] in groups]
+    assert len(ours) == 14
+    for class_id, _, name, (attributes, _) in ours:
+        obis = ".".join(str(octet) for octet in bytes(name))
+        for attribute in attributes:
+            if attribute[1] & 1:
+                hes.get(class_id, obis, attribute[0])
+
+
+def test_the_parsers_of_both_libraries_take_the_object_list(rig: Rig) -> None:
+    device = rig.device
+    head = rig.connect()
+    rig.run(0)
+    assert device is rig.forwarder.device
+    result, encoded = raw_get(head, rig, 15, bytes((0, 0, 40, 0, 0, 255)), 2)
+    assert result is None
+    assert len(AssociationObjectListParser.parse_bytes(encoded)) > 10
+    client = GXDLMSSecureClient(True, 16, 1, Authentication.NONE, None, InterfaceType.WRAPPER)
+    assert len(client.parseObjects(GXByteBuffer(encoded), False)) > 10
+
+
+def test_gurux_reads_script_tables_and_schedules_as_its_own_objects(rig: Rig) -> None:
+    hes = _open(PlainGurux, rig)
+    assert isinstance(hes, PlainGurux)
+    table = GXDLMSScriptTable("0.0.10.0.128.255")
+    schedule = GXDLMSActionSchedule("0.0.15.0.129.255")
+    with hes._translated() as client:
+        client.updateValue(table, 2, hes._ask(client, client.read(table, 2)).value)
+        for attribute in (2, 3, 4):
+            client.updateValue(schedule, attribute, hes._ask(client, client.read(schedule, attribute)).value)
+    assert [script.id for script in table.scripts] == [1, 2]
+    assert (schedule.target.logicalName, schedule.executedScriptSelector) == ("0.0.10.0.129.255", 1)
+    assert (int(schedule.type_), list(schedule.executionTime)) == (5, [])
+
+
+# --- tools.hes action ---
+
+
+@pytest.fixture
+def desk(rig: Rig) -> Desk:
+    """tools.hes on the rig."""
+    return Desk(PlainSession(RigWire(rig)), _KEYS, wait=rig.run)
+
+
+def test_hes_pings_and_says_when_nobody_is_there(rig: Rig, desk: Desk) -> None:
+    assert desk.run("ping", "0x11").startswith(rig.table.title(1).hex().upper() + " answered after ")
+    with pytest.raises(HesRefused):
+        desk.run("ping", "0x44")
+    with pytest.raises(HesError, match="SAP is a number"):
+        desk.run("ping", "x")
+
+
+def test_hes_removes_a_node_and_it_is_off_the_list(rig: Rig, desk: Desk) -> None:
+    assert "removed" in desk.run("remove", "0x11")
+    assert rig.table.row_of_sap(0x11) < 0 and rig.events[-1][1:] == (1, 3)
+    with pytest.raises(HesError, match="no meter has SAP"):
+        desk.run("remove", "0x11")
+    with pytest.raises(HesError, match="no meter has SAP"):
+        desk.run("remove", "1")
+
+
+def test_a_removed_meter_gets_its_sap_back_and_a_blocked_one_does_not(rig: Rig, desk: Desk) -> None:
+    titles = rig.table.title(1), rig.table.title(2)
+    desk.run("remove", "0x11")
+    assert "is blocked" in desk.run("block", titles[1].hex())
+    assert desk.run("lists", "") == titles[1].hex().upper() + " blocked"
+    for title in titles:
+        rig.sim.nodes[title].reset()
+    desk.run("discover", "")
+    rig.run_until(lambda: rig.table.find(titles[0]) == 1 and rig.table.state(1) == 2, 900)
+    rig.run(600)
+    assert rig.table.find(titles[1]) < 0 and rig.segment.counters.named("register_not_allowed") > 0
+    desk.run("unlist", titles[1].hex())
+    desk.run("discover", "")
+    rig.run_until(lambda: rig.table.find(titles[1]) == 2, 900)
+
+
+def test_hes_changes_settings_and_repeats_the_gateways_complaint(rig: Rig, desk: Desk) -> None:
+    assert desk.run("set", '{"log_level": "DEBUG"}') == "changed, in effect"
+    assert desk.run("set", '{"wan": {"idle_s": 61}}') == "changed; after a restart: wan.idle_s"
+    assert desk.run("settings", "").endswith("after a restart: wan.idle_s")
+    with pytest.raises(HesError, match=r"wan\.port: must be an integer from 1 to 65535, not 0"):
+        desk.run("set", '{"wan": {"port": 0}}')
+    assert desk.run("allow", "4D4D4D00000000FF").endswith("is allowed")
+    assert desk.run("repeaters", "") == "repeater call begun"
+
+
+def test_a_factory_reset_empties_the_next_start(rig: Rig, desk: Desk) -> None:
+    with pytest.raises(HesRefused):
+        desk.run("factory-reset", "wrong")
+    rig.run(61)
+    assert "forgets" in desk.run("factory-reset", tools.rig.SERIAL.decode())
+    rig.run(3)
+    assert rig.restarts
+    after = Rig(fs=rig.power_cut(), sim=rig.sim)
+    assert after.wiped >= 2 and after.table.count() == 0
+
+
+def test_forwarding_goes_on_while_everything_is_asked_for(rig: Rig, desk: Desk) -> None:
+    head = rig.connect()
+    request = bytes.fromhex("C001C100080000010000FF0200")
+    answered = []
+    for turn in range(30):
+        if turn % 3 == 0:
+            for name, argument in (("discover", ""), ("repeaters", ""), ("settings", "")):
+                try:
+                    desk.run(name, argument)
+                except HesRefused:
+                    pass
+        began = rig.kernel.now_us
+        head.replies.clear()
+        assert head.request(1, 0x10, request)
+        rig.run_until(lambda: head.replies, 30)
+        answered.append((rig.kernel.now_us - began) / 1e6)
+    assert max(answered) < 12, answered
