@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from host_tests.rig_support.ledger import Ledger
+from host_tests.rig_support.meters import Numbered
 from tools.rig import Rig, fresh_flash
 from tools.sim.g3.options import G3LineOptions, G3ModemOptions, G3Options
 from tools.sim.g3.segment import G3Segment
@@ -45,3 +47,12 @@ def g3_rig(
     fs = g3_flash(sim.psks())
     prepare(sim)
     return Rig(sim=sim, fs=fs, config={**g3_config(dialect, **settings), "gateway": gateway or {}})
+
+
+def numbered_g3(meters: int, dialect: str = "H", **what: Any) -> tuple[Rig, Ledger]:
+    """As rig_support.ledger.numbered_rig: meters whose answers tell, all joined; and the ledger."""
+    what.setdefault("make_server", Numbered)
+    rig = g3_rig(meters, dialect, **what)
+    rig.run_until_registered(meters)
+    rig.run(90)  # ways are looked up a minute after a join
+    return rig, Ledger(rig)

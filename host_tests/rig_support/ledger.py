@@ -16,12 +16,14 @@ from typing import Any
 from host_tests.rig_support import meters
 from host_tests.rig_support.meters import Numbered
 from tools.rig import Hes, Rig
+from tools.sim.g3.segment import G3Segment
 from tools.sim.options import SegmentOptions
 from tools.sim.segment import meter_title
 
 OPEN, ANSWERED, REFUSED, GIVEN_UP, ABANDONED = range(5)
 GIVE_UP_S = 150  # longer than the gateway holds any request: 60 s queue, 3 tries, the longest window
 PUBLIC = 16
+_UDP, _HEADERS_LEN = 17, 56  # IPv6 40, UDP 8, wrapper 8
 _BURST_S = 120  # of discovery rounds after a start: they share the line with data
 
 
@@ -59,7 +61,10 @@ class Ledger:
     def attach(self, rig: Rig) -> None:
         """Follow another gateway on the same line (after a power cut)."""
         self.rig = rig
-        rig.sim.line.on_transmit = self._on_transmit
+        if isinstance(rig.sim, G3Segment):
+            rig.sim.line.on_packet = self._on_packet
+        else:
+            rig.sim.line.on_transmit = self._on_transmit
 
     def connect(self) -> Hes:
         """A head-end that is watched."""
@@ -128,16 +133,23 @@ class Ledger:
     def _on_transmit(self, tx: Any) -> None:
         if not getattr(tx.sender, "is_modem", False) or tx.frame.m_sdu[1:2] == b"\x00":
             return
-        number = meters.number_of(tx.frame.m_sdu[3:])
+        return self._on_air(tx.frame.m_sdu[3:])
+
+    def _on_packet(self, direction: str, station: Any, packet: bytes) -> None:
+        if direction == "down" and packet[6] == _UDP:
+            self._on_air(packet[_HEADERS_LEN:])
+
+    def _on_air(self, apdu: bytes) -> None:
+        number = meters.number_of(apdu)
         if number < 0 or number >= len(self.asked):
-            return self._blame("on the air, asked by nobody: " + tx.frame.m_sdu.hex())
+            return self._blame("on the air, asked by nobody: " + apdu.hex())
         asked = self.asked[number]
         asked.sent_cnt += 1
         if asked.sent_cnt > 1:
             self._blame("request %d was on the air %d times" % (number, asked.sent_cnt))
         if asked.state == REFUSED:
             self._blame("request %d was refused and then sent" % number)
-        if tx.frame.m_sdu[3:] != asked.apdu:
+        if apdu != asked.apdu:
             self._blame("request %d was changed" % number)
         return None
 

@@ -24,7 +24,7 @@ class _Job:
 
     def __init__(self, handle: int, packet: bytes, lens: tuple[int, ...], buffer: int) -> None:
         self.handle, self.packet, self.lens, self.buffer = handle, packet, lens, buffer
-        self.may_discover = self.is_high = self.has_repaired = False
+        self.may_discover = self.is_high = self.has_repaired = self.is_on_air = False
         self.dest = codes.NO_ADDR
 
 
@@ -117,7 +117,6 @@ class DataPath:
             self._over(job, codes.INVALID_REQUEST)
             return
         job.dest = short_addr
-        self._modem.line.on_packet("down", self._modem.mac, job.packet)
         self._resolve(job)
 
     def _resolve(self, job: _Job) -> None:
@@ -131,6 +130,9 @@ class DataPath:
             self._over(job, codes.ROUTE_ERROR)
             return
         packet = job.packet
+        if not job.is_on_air:
+            job.is_on_air = True
+            self._modem.line.on_packet("down", self._modem.mac, packet)
         epoch = self._modem.epoch
         journey = mesh.Journey(path, job.lens, lambda passed: passed[-1].on_data(packet, passed))
         journey.is_high = job.is_high
