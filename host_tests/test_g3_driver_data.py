@@ -130,7 +130,7 @@ def test_a_status_of_the_modem_ends_or_repeats_a_request(status):
     rig.sim.chip.faults.data_status = [status]
     rig.sink.request(0, b"\xc0\x01\xc1")
     finish(rig)
-    expected = {0xA1: DONE_NOT_SENT, 0xA5: DONE_NOT_SENT, 0xE9: DONE_NO_REPLY, 0xFF: DONE_NO_REPLY}
+    expected = {0xA1: DONE_NOT_SENT, 0xA5: DONE_NO_REPLY, 0xE9: DONE_NO_REPLY, 0xFF: DONE_NO_REPLY}
     assert rig.sink.done == [(0, expected.get(status, DONE_REPLIED))]
     assert read_all(rig) == 1
 

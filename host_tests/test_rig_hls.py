@@ -12,23 +12,29 @@ from host_tests.peers.gurux_hes import GuruxHes
 from host_tests.peers.hes import CLOCK, DISCONNECTOR, INT8, REGISTER, Typed
 from host_tests.peers.pydlms_hes import PydlmsHes
 from host_tests.peers.raw_hes import RawHes, action_request, get_request, public_aarq
+from host_tests.rig_support.g3 import g3_rig
 from host_tests.rig_support.ledger import assert_at_rest, sap_of
 from host_tests.rig_support.wire import VirtualWire, meter_server
 from tools.hes.errors import HesError
 from tools.rig import WALL_START_S, Rig
-from tools.sim.options import ChipOptions, LineOptions, SegmentOptions
+from tools.sim.options import ChipOptions, SegmentOptions
 
 METERS = 8
+MEDIA = ("sfsk", "g3-H", "g3-L")
+_media = pytest.mark.parametrize("medium", MEDIA)
 
 
 class Field:
     """A rig of built-in meters, and what each of them heard and said."""
 
-    def __init__(self, count: int = METERS, seed: int = 1) -> None:
+    def __init__(self, count: int = METERS, medium: str = "sfsk") -> None:
         kernel: list = []
         clock = lambda: WALL_START_S + (kernel[0].now_us // 1_000_000 if kernel else 0)  # noqa: E731
-        options = SegmentOptions(meters=count, chip=ChipOptions(chunk=0), line=LineOptions(seed=seed))
-        self.rig = Rig(options, lambda title: meter_server(title, clock))
+        make_server = lambda title: meter_server(title, clock)  # noqa: E731
+        if medium == "sfsk":
+            self.rig = Rig(SegmentOptions(meters=count, chip=ChipOptions(chunk=0)), make_server)
+        else:
+            self.rig = g3_rig(count, medium[-1], make_server)
         kernel.append(self.rig.kernel)
         self.rig.run_until_registered(count)
         self.rig.run(120)
@@ -80,9 +86,10 @@ def raw_session(field: Field, wire: VirtualWire, row: int) -> None:
         assert hes.unprotect(hes.ask(hes.protect(action_request(*DISCONNECTOR, method))))[3] == 0
 
 
+@_media
 @pytest.mark.parametrize("loss", (0.0, 0.1, 0.2))
-def test_associations_with_eight_meters_go_through_unchanged(loss):
-    field = Field()
+def test_associations_with_eight_meters_go_through_unchanged(loss, medium):
+    field = Field(medium=medium)
     field.rig.sim.line.options.loss = loss
     wire = VirtualWire(field.rig)
     tries = [persist(lambda row=row: raw_session(field, wire, row)) for row in range(METERS)]
@@ -95,10 +102,11 @@ def test_associations_with_eight_meters_go_through_unchanged(loss):
     print("tries", tries, "APDUs", len(wire.sent), "virtual s", field.rig.kernel.now_us // 1_000_000)
 
 
+@_media
 @pytest.mark.parametrize("driver", (CosemHes, GuruxHes, PydlmsHes))
 @pytest.mark.parametrize("loss", (0.0, 0.1))
-def test_libraries_read_and_switch_meters_in_virtual_time(driver, loss):
-    field = Field(3)
+def test_libraries_read_and_switch_meters_in_virtual_time(driver, loss, medium):
+    field = Field(3, medium)
     field.rig.sim.line.options.loss = loss
     wires = []
 
@@ -125,8 +133,9 @@ def test_libraries_read_and_switch_meters_in_virtual_time(driver, loss):
     print(driver.__name__, "tries", tries)
 
 
-def test_replay_tampering_and_a_plain_action_are_refused_by_the_meter():
-    field = Field(2)
+@_media
+def test_replay_tampering_and_a_plain_action_are_refused_by_the_meter(medium):
+    field = Field(2, medium)
     wire = VirtualWire(field.rig)
     hes = RawHes(wire, sap_of(0))
     hes.counter = hes.read_counter() + 1
@@ -152,8 +161,9 @@ def refusals(rig: Rig):
     return names, [rig.forwarder.counters.named(name) for name in names]
 
 
-def test_an_association_belongs_to_one_head_end_until_it_is_given_up():
-    field = Field(1)
+@_media
+def test_an_association_belongs_to_one_head_end_until_it_is_given_up(medium):
+    field = Field(1, medium)
     first, second = VirtualWire(field.rig, 5), VirtualWire(field.rig, 5)
     hes = RawHes(first, sap_of(0))
     hes.counter = hes.read_counter() + 1

@@ -203,7 +203,7 @@ def assert_all_readable(ledger: Ledger, count: int, tries: int = 3) -> None:
     """Every meter answers a new head-end, within `tries` requests each."""
     hes = ledger.connect()
     for row in range(count):
-        states = []
+        states: list[int] = []
         while len(states) < tries and ANSWERED not in states:
             states.append(ledger.ask_and_wait(hes, row).state)
         assert states[-1] == ANSWERED, (row, states)

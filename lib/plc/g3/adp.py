@@ -85,7 +85,7 @@ BUSY = const(0xB3)
 SENT = const(0)  # left the coordinator
 MAYBE = const(1)  # nobody knows: it must not be sent again
 RETRY = const(2)  # the modem had no room: it never left, hand it in again
-NO_ROUTE = const(3)  # it never left, the node cannot be reached now
+NO_ROUTE = const(3)  # the node cannot be reached now; it may have left on a route that broke, and nobody says so
 REFUSED = const(4)  # it never left and never will
 
 # status -> (name, meaning for a data request)

@@ -37,7 +37,9 @@ _EVENTS = (
     (fl.CONFIRMED, counts.TX_SENT),
     (fl.CONFIRMED, counts.TX_UNCERTAIN),
     (fl.NO_ROOM, counts.TX_NO_ROOM),
-    (fl.NOT_SENT, counts.TX_NO_ROUTE),
+    # NOTE: over, not "not sent": the route known fails after the first hop heard it but was not heard, no other is
+    # found, ROUTE_ERROR; handed in again, a meter could switch twice.
+    (fl.OVERDUE, counts.TX_NO_ROUTE),
     (fl.NOT_SENT, counts.TX_REFUSED),
 )
 
