@@ -14,6 +14,7 @@ import time
 from tools.hes import options as command_line
 from tools.hes import reading, table
 from tools.hes.errors import HesError
+from tools.hes.listening import Listener
 from tools.hes.managing import Desk
 from tools.hes.reading import GATEWAY_SAP, Meter, Reading
 from tools.hes.session import Session, connect
@@ -88,6 +89,17 @@ def _action(chosen: argparse.Namespace) -> int:
     return OK
 
 
+def _listen(chosen: argparse.Namespace) -> int:
+    try:
+        listener = Listener(chosen.host, chosen.port)
+    except OSError as error:
+        raise HesError(f"cannot listen on {chosen.host}:{chosen.port}: {error.strerror or error}") from error
+    with listener:
+        print(f"listening on {chosen.host}:{listener.server_address[1]}", flush=True)
+        listener.serve_forever()
+    return OK
+
+
 def _print_readings(done: "list[Reading]", wanted: int) -> None:
     rows = [[_sap(one.meter), one.meter.name, one.time, one.energy, one.error or "ok"] for one in done]
     print(table.text(["SAP", "LDN", "clock", "energy", "result"], rows, _RIGHT_OF_READINGS))
@@ -99,4 +111,4 @@ def _sap(meter: Meter) -> str:
     return f"0x{meter.sap:04X}"
 
 
-_COMMANDS = {"list": _list, "read": _read, "watch": _watch, "action": _action}
+_COMMANDS = {"list": _list, "read": _read, "watch": _watch, "action": _action, "listen": _listen}

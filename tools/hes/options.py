@@ -104,8 +104,11 @@ def parse(arguments: "list[str] | None") -> argparse.Namespace:
     watching.add_argument("--interval", default=60.0, type=_seconds, metavar="S",
                           help="from one reading to the next (default %(default)s s)")
     commands.add_parser("action", parents=[_connection(), _actions()], help="manage the gateway itself")
+    listening = commands.add_parser("listen", help="print what gateways push, until Ctrl-C")
+    listening.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    listening.add_argument("--port", default=4060, type=_port, help="TCP port (default %(default)s)")
     options = parser.parse_args(arguments)
-    options.keys = _keys(parser, options) if options.command != "list" else None
+    options.keys = _keys(parser, options) if options.command in ("read", "watch", "action") else None
     if options.command == "action":
         _check_action(parser, options)
     return options

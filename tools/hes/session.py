@@ -89,6 +89,11 @@ class _Decoder(a_xdr.AXdrDecoder):
         return super().get_bytes(length)
 
 
+def decoded(encoded: bytes) -> Any:
+    """The value of one Data in A-XDR. ValueError and others of the library when it is none."""
+    return _Decoder(encoding_conf=a_xdr.EncodingConf([a_xdr.Sequence("value")])).decode(encoded)["value"]
+
+
 class Keys:
     """What the management client needs: global unicast encryption key, authentication key, its own system title."""
 
@@ -141,8 +146,7 @@ class Session:
         """Read an attribute, by blocks if it is long."""
         with self._translated() as client:
             what = cosem.CosemAttribute(enumerations.CosemInterface(class_id), cosem.Obis.from_string(obis), attribute)
-            decoder = _Decoder(encoding_conf=a_xdr.EncodingConf([a_xdr.Sequence("value")]))
-            return decoder.decode(client.get(what))["value"]
+            return decoded(client.get(what))
 
     def set(self, class_id: int, obis: str, attribute: int, encoded: bytes) -> None:
         """Write an attribute; the value in A-XDR."""

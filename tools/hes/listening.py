@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""Receiver of notifications: a head-end's listener that prints what gateways push (docs/push.md).
+
+WPDUs on as many connections as there are; nothing is answered.  What is ciphered or
+not understood is printed in hex.  The law: no peer can hold it up or end it.
+"""
+
+import datetime
+import socketserver
+import struct
+import sys
+from typing import Any
+
+from tools.hes.session import decoded
+
+_HEADER = struct.Struct(">HHHH")
+_VERSION, _GATEWAY_SAP = 1, 1
+_PATIENCE_S = 60.0
+_DATA_NOTIFICATION, _EVENT_NOTIFICATION = 0x0F, 0xC2
+_TIME_OFF = 5  # behind tag and long-invoke-id
+_EVENT_HEAD_LEN = 11  # tag, no time, class, logical name, attribute
+_NAMES = {0xC2: "event-notification", 0xDB: "general-glo", 0xDC: "general-ded", 0xDD: "general-ciphering",
+          0xDF: "general-signing"}
+_HEX_SHOWN = 64
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    """One gateway, as long as it has something to say."""
+
+    timeout = _PATIENCE_S
+
+    def handle(self) -> None:
+        """Print WPDU after WPDU until the gateway hangs up or sends nonsense."""
+        try:
+            while header := self._read(_HEADER.size):
+                version, source, destination, length = _HEADER.unpack(header)
+                if version != _VERSION or not length:
+                    _print(f"{self.client_address[0]}: no DLMS wrapper there: version {version}, length {length}")
+                    return
+                apdu = self._read(length)
+                if not apdu:
+                    _print(f"{self.client_address[0]}: cut off in a notification of {length} octets")
+                    return
+                _print(f"{self.client_address[0]} 0x{source:04X} > {destination}  {describe(source, apdu)}")
+        except OSError as error:
+            _print(f"{self.client_address[0]}: {error.strerror or error}")
+
+    def _read(self, count: int) -> bytes:
+        octets = self.rfile.read(count)
+        return octets if len(octets) == count else b""
+
+
+class Listener(socketserver.ThreadingTCPServer):
+    """Listens on `host`:`port` (0 = any free one)."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__((host, port), _Connection)
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{datetime.datetime.now():%H:%M:%S} {text}\n")
+    sys.stdout.flush()
+
+
+def describe(source: int, apdu: bytes) -> str:
+    """A notification in one line."""
+    try:
+        if apdu[0] == _DATA_NOTIFICATION:
+            body = decoded(apdu[_TIME_OFF + 1 + apdu[_TIME_OFF] :])
+        elif apdu[0] == _EVENT_NOTIFICATION and apdu[1] == 0:
+            body = decoded(apdu[_EVENT_HEAD_LEN:])
+        else:
+            return _opaque(apdu)
+        return _own(body, apdu[0]) if source == _GATEWAY_SAP else f"data-notification {_plain(body)}"
+    except (ValueError, LookupError, TypeError, AttributeError, struct.error):
+        return _opaque(apdu) + " (not understood)"
+
+
+def _own(body: Any, tag: int) -> str:
+    """Own events of a gateway: its serial number, then time, code and text of each."""
+    serial, _, payload = body
+    events = payload if isinstance(payload[0], list) else [payload]
+    said = []
+    for when, first, second, text in events:
+        code = first if tag == _DATA_NOTIFICATION else second
+        said.append(f"{_time(bytes(when))} 0x{code:04X} {bytes(text).decode(errors='replace')}")
+    return f"gateway {bytes(serial).decode(errors='replace')}: " + "; ".join(said)
+
+
+def _time(octets: bytes) -> str:
+    year, month, day, _, hour, minute, second = struct.unpack(">HBBBBBB", octets[:8])
+    return "at an unknown time" if year == 0xFFFF else f"{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z"
+
+
+def _plain(value: Any) -> Any:
+    """Octet-strings as hex, the rest as it is."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value.hex() if isinstance(value, bytes | bytearray) else value
+
+
+def _opaque(apdu: bytes) -> str:
+    name = _NAMES.get(apdu[0], f"tag {apdu[0]:02X}")
+    return f"{name}, {len(apdu)} octets {apdu[:_HEX_SHOWN].hex()}" + "…" * (len(apdu) > _HEX_SHOWN)
