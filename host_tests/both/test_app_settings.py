@@ -6,6 +6,7 @@ import json
 from fakes import ALMOST_WRAPPED, RamStore, raises
 
 from app.config import FROM_FILE, load
+from app.console import Console
 from app.schema import LIVE, SCHEMA
 from app.settings import Settings
 from base import events
@@ -200,3 +201,9 @@ def test_the_longest_list_of_extra_saps_fits_the_file():
     extras = [{"sap": 0x1000 + i, "title": "00" * 8, "server_sap": 1, "ldn": "\x01" * 16} for i in range(32)]
     assert bench.settings.change(NOW, "gateway.extra_saps", extras) == SUCCESS
     assert bench.restarted()["gateway.extra_saps"] == extras
+
+
+def test_the_console_names_the_setting():
+    bench = Bench()
+    assert bench.settings.change(NOW, "wan.idle_s", 60) == SUCCESS
+    assert Console(None, "").line(bench.log.record()).endswith("setting-changed wan.idle_s value=60")

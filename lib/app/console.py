@@ -9,6 +9,7 @@ from binascii import hexlify
 
 from micropython import const
 
+from app.schema import name_of
 from base import events
 from base.log import LEVELS
 
@@ -37,7 +38,8 @@ class Console:
         now_s, level, event, node, a, b = record
         text = events.FORMATS[event]
         eui64 = "%08X%08X" % (a & _MASK, b & _MASK) if "{e}" in text else ""
-        text = text.format(n=self.node(node), a=a, b=b, e=eui64, w=self._wan)
+        setting = name_of(a) if "{s}" in text else ""
+        text = text.format(n=self.node(node), a=a, b=b, e=eui64, s=setting, w=self._wan)
         return "%d %s %s" % (now_s, LEVELS[level], text)
 
     def node(self, row: int) -> str:

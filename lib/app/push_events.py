@@ -14,6 +14,7 @@ from binascii import hexlify
 from micropython import const
 
 from app.replies import HEADROOM
+from app.schema import name_of
 from base import events
 from base.log import NO_NODE
 from dlms.axdr import OCTET_STRING, UINT16, UINT32, Writer
@@ -236,4 +237,4 @@ class OwnEvents:
         eui64 = "%08X%08X" % (a & _MASK, b & _MASK)
         if event == events.JOIN_UNKNOWN:
             return eui64
-        return events.FORMATS[event].format(n=title, a=a, b=b, e=eui64, w="")
+        return events.FORMATS[event].format(n=title, a=a, b=b, e=eui64, s=name_of(a), w="")

@@ -57,6 +57,12 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
 
 SCHEMA = _GENERAL + schema_access.ROWS + schema_push.ROWS + schema_sfsk.ROWS + schema_g3.ROWS
 
+
+def name_of(row: int) -> str:
+    """Of the setting in row `row`; empty when there is no such row."""
+    return SCHEMA[row][0] if 0 <= row < len(SCHEMA) else ""
+
+
 # Settings that a change over DLMS puts into effect at once; somebody must have registered for each
 # (app.settings). All others: at the next start.
 LIVE = (

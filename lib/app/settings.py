@@ -10,7 +10,7 @@ import json
 
 from micropython import const
 
-from app.config import FILE, flatten, merge, parse, put_into
+from app.config import FILE, flatten, merge, parse, put_into, row_of
 from app.schema import LIVE, SCHEMA
 from app.schema_checks import check_together
 from base import events
@@ -148,12 +148,7 @@ class Settings:
             self._log.add(NOTICE, events.SETTING_CHANGED, a=_number(path), b=value if isinstance(value, int) else 0)
             self._waiting[path] = value
         live = [(path, value) for path, value in changes if path in self._live]
-        running = self._config.values()
-        running.update(live)
-        errors: "list[str]" = []
-        # NOTE: where others of the same change still wait for a restart, the live ones alone may not go together.
-        check_together(running, errors)
-        if not errors:
+        if live and self._fit(live):
             for path, value in live:
                 self._config.put(path, value)
             for path, _ in live:
@@ -162,6 +157,15 @@ class Settings:
             if self._waiting[path] == self._config[path]:
                 del self._waiting[path]
 
+    def _fit(self, live: "Changes") -> bool:
+        """NOTE: where others of the same change wait for a restart, the live ones alone may not go together."""
+        running = self._config.values()
+        running.update(live)
+        errors: "list[str]" = []
+        check_together(running, errors)
+        return not errors
+
+
 
 def _number(path: str) -> int:
     """Of the setting's row in the schema."""
@@ -169,10 +173,8 @@ def _number(path: str) -> int:
 
 
 def _default(path: str) -> object:
-    for row in SCHEMA:
-        if row[0] == path:
-            return row[4]
-    return None
+    row = row_of(path)
+    return None if row is None else row[4]
 
 
 def _as_json(values: "dict[str, object]") -> bytes:

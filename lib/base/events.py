@@ -3,7 +3,8 @@
 
 Numbers are stable: they are read over DLMS. Append, never renumber. `{n}` is the node
 (filled by the printer with SAP, title and address), `{a}`/`{b}` the record's arguments,
-`{e}` both as the 8 octets of an EUI-64 (of a node that has no row).
+`{e}` both as the 8 octets of an EUI-64 (of a node that has no row),
+`{s}` the setting of row `a` of the schema.
 """
 
 from micropython import const
@@ -103,7 +104,7 @@ FORMATS = (
     "journal-failed errno={a}",
     "journal-damaged lost={a} mended={b}",
     "wan-bad-length session={a} length={b}",
-    "setting-changed row={a} value={b}",
+    "setting-changed {s} value={b}",
     "setting-refused errors={a}",
     "access-changed mark={a} entries={b}",
     "access-damaged lost={a}",
