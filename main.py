@@ -23,6 +23,7 @@ from app.console import Console
 from app.forwarder import Forwarder
 from app.own_device import Parts, own_device
 from app.own_management import OwnManagement
+from app.own_signature import Signature
 from app.pumps import ModemReader, Timer
 from app.push import PushRoute
 from app.replies import HEADROOM
@@ -48,6 +49,7 @@ from gateway.journal import Journal
 from gateway.registration import Table
 from gateway.router import Router
 from hal import clock
+from hal.code import signature_of
 from hal.leaf import leaf
 from plc.access import Access
 
@@ -110,6 +112,9 @@ parts.reset_cause = leaf.reset_cause()
 management = OwnManagement(parts, side.management, access_list, forwarder, store, leaf.reset)
 parts.medium_objects.extend(management.objects)
 parts.connect = management.connect
+parts.signature = Signature(signature_of(leaf.CODE_DIR))
+parts.slab = slab
+parts.exchanges = forwarder.exchanges
 
 duties_of_push = push_duties(push, parts, store, leaf.random_octets, identity)
 
@@ -120,7 +125,8 @@ forwarder.push = push if config["push.targets"] else None
 console = Console(table, "%s:%d" % (config.text("wan.address"), config.number("wan.port")))
 log.listener = console
 upkeep = Upkeep(table, journal, log, clock)
-upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership) + side.timed + management.timed
+upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership, parts.signature) + side.timed
+upkeep.timed += management.timed
 upkeep.medium = segment
 
 

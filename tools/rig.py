@@ -34,6 +34,7 @@ from app.access_list import AccessList  # noqa: E402
 from app.forwarder import Forwarder  # noqa: E402
 from app.own_device import Parts, own_device  # noqa: E402
 from app.own_management import OwnManagement  # noqa: E402
+from app.own_signature import Signature  # noqa: E402
 from app.replies import HEADROOM  # noqa: E402
 from app.sessions import Listener  # noqa: E402
 from app.settings import Settings  # noqa: E402
@@ -79,6 +80,8 @@ class Wire:
 class VirtualClock:
     """hal.clock on the kernel's time."""
 
+    shift_s = 0
+
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
 
@@ -88,7 +91,11 @@ class VirtualClock:
 
     def wall_s(self) -> int:
         """Seconds since 1970."""
-        return WALL_START_S + self._rig.kernel.now_us // 1_000_000
+        return WALL_START_S + self.shift_s + self._rig.kernel.now_us // 1_000_000
+
+    def set_wall_s(self, wall: int) -> None:
+        """As hal.clock.set_wall_s."""
+        self.shift_s += wall - self.wall_s()
 
     def calendar(self, wall: int) -> tuple[int, ...]:
         """As hal.clock.calendar."""
@@ -223,6 +230,7 @@ class Rig:
         parts.own = new_counters()
         parts.counters = (self.forwarder.counters, self.listener.counters, self.segment.counters, parts.own)
         parts.serial, parts.version, parts.interpreter = SERIAL, b"rig", b"rig"
+        parts.signature, parts.slab, parts.exchanges = Signature(iter(())), self.slab, self.forwarder.exchanges
         return parts
 
     def _manage(self, parts: Parts, side: Any) -> OwnManagement:

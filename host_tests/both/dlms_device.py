@@ -5,8 +5,8 @@ from base.counters import Counters
 from base.log import Log
 from dlms.association import public_client
 from dlms.cosem import basic
-from dlms.cosem.clock import clock_object
-from dlms.cosem.event_log import EventLog
+from dlms.cosem.clock import Clock
+from dlms.cosem.event_log import EventLogs
 from dlms.cosem.sfsk import sfsk_objects
 from dlms.server import Limits, LogicalDevice
 
@@ -37,18 +37,39 @@ class SapSource:
         basic.write_sap(writer, sap, ldn)
 
 
-class Clock:
-    """2026-03-01, a Sunday, 00:00:00 at uptime 0; UTC+1; `known` = the clock has been set."""
+class Time:
+    """2026-03-01, a Sunday, 00:00:00 at uptime 0 in UTC+1; `known` = the clock has been set."""
 
-    zone_min = -60
     known = True
     uptime_s = 3723
+    start_s = 1772319600
+    can_set = True
+    result = 0
 
-    def calendar(self, uptime_s):
+    def __init__(self):
+        self.kept = []
+
+    def utc_s(self, uptime_s):
         if not self.known:
             return None
-        s = self.uptime_s if uptime_s is None else uptime_s
-        return (2026, 3, 1, 7, s // 3600, s // 60 % 60, s % 60)
+        return self.start_s + (self.uptime_s if uptime_s is None else uptime_s)
+
+    def set_utc(self, utc_s):
+        if self.can_set:
+            self.known, self.start_s = True, utc_s - self.uptime_s
+        return self.can_set
+
+    def keep(self, now, attribute, value):
+        if not self.result:
+            self.kept.append((attribute, value))
+        return self.result
+
+
+def clock_at(time):
+    """The Clock object's state in UTC+1, on `time`."""
+    clock = Clock(time)
+    clock.rules.zone_min = -60
+    return clock
 
 
 class Sfsk:
@@ -79,20 +100,21 @@ class Bench:
 
     def __init__(self, node_cnt=2, clients=None, **limits):
         self.saps = SapSource(node_cnt)
-        self.clock = Clock()
+        self.time = Time()
+        self.clock = clock_at(self.time)
         self.sfsk = Sfsk()
-        self.log = Log(8)
+        self.log = Log(32)
         self.some_counters = Counters(("wan-refused", "wan-late"))
         objects = [
             basic.logical_device_name(LDN),
             basic.serial_number(b"GW-000001"),
             basic.firmware_id(0, b"gateway 0.1.0"),
-            clock_object(self.clock),
+            self.clock.cosem_object(),
             basic.sap_assignment(self.saps),
             basic.counters(0, self.some_counters),
         ]
         objects.extend(sfsk_objects(self.sfsk))
-        objects.extend(EventLog(self.log, 8, self.clock, lambda row: 0x10 + row).objects())
+        objects.extend(EventLogs(self.log, self.clock, lambda row: 0x10 + row).objects())
         self.objects = objects
         self.device = LogicalDevice(objects, clients or (public_client(),), Limits(**limits))
         self.out = bytearray(OUT_OFF + 4096)

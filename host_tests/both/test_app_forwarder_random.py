@@ -150,8 +150,9 @@ class _World:
             session.got = []
         assert sum(push[2][0] == 0x0F for push in self.rig.push.got) == self.pushed
         exchanges = self.rig.forwarder.exchanges
-        assert self.rig.slab.free_cnt == len(self.rig.slab._free) - sum(one.buf >= 0 for one in exchanges)
-        assert exchanges.open_cnt == sum(one.state > 0 for one in exchanges)
+        slots = exchanges.slots
+        assert self.rig.slab.free_cnt == len(self.rig.slab._free) - sum(one.buf >= 0 for one in slots)
+        assert exchanges.open_cnt == sum(one.state > 0 for one in slots)
 
     def settle(self):
         """Everybody gets an end."""

@@ -6,7 +6,6 @@ Encodings: types of the Blue Book tables in shared facts dlms 3/7 and sfsk 5, by
 
 from dlms_device import Bench, get
 
-from base.log import ERROR, NOTICE
 from dlms.axdr import Reader
 
 
@@ -53,14 +52,14 @@ def _dotted(logical_name):
 def test_every_attribute_of_the_object_list_is_there_as_the_list_says():
     bench = Bench()
     view = _value(bench, 15, "0.0.40.0.0.255", 2)
-    assert [row[0] for row in view] == [1, 1, 1, 8, 17, 1, 50, 51, 52, 53, 55, 56, 7, 1, 15]
+    assert [row[0] for row in view] == [1, 1, 1, 8, 17, 1, 50, 51, 52, 53, 55, 56, 7, 7, 7, 7, 1, 15]
     seen_cnt = 0
     for class_id, _, logical_name, (attributes, methods) in view:
         assert [a[0] for a in attributes] == list(range(1, len(attributes) + 1))
         assert [m[1] for m in methods] == [0] * len(methods)
         for index, mode, selectors in attributes:
             answer = bench.ask(get(class_id, _dotted(logical_name), index))
-            assert selectors == 0
+            assert selectors == ([1, 2] if (class_id, index) == (7, 2) else 0)
             assert (answer[1:4] != b"\x01\xc1\x01") == (mode == 1), (class_id, index)
             if mode:
                 value = bench.read(class_id, _dotted(logical_name), index)
@@ -72,7 +71,7 @@ def test_every_attribute_of_the_object_list_is_there_as_the_list_says():
         past = bench.ask(get(class_id, _dotted(logical_name), len(attributes) + 1))
         assert past == b"\xc4\x01\xc1\x01\x04"
         assert _value(bench, class_id, _dotted(logical_name), 1) == logical_name
-    assert seen_cnt == 6 * 2 + 9 + 15 + 2 + 5 + 8 + 3 + 2 + 8 + 11
+    assert seen_cnt == 6 * 2 + 9 + 15 + 2 + 5 + 8 + 3 + 2 + 4 * 8 + 11
 
 
 def test_names_and_numbers_of_the_device_are_octet_strings():
@@ -96,7 +95,7 @@ def test_the_clock_shows_local_time_deviation_and_that_it_is_not_set():
     assert bench.read(8, "0.0.1.0.0.255", 4) == b"\x11\x00"
     assert bench.read(8, "0.0.1.0.0.255", 8) == b"\x03\x00"
     assert bench.read(8, "0.0.1.0.0.255", 9) == b"\x16\x01"
-    bench.clock.known = False
+    bench.time.known = False
     assert bench.read(8, "0.0.1.0.0.255", 2) == b"\x09\x0c" + b"\xff" * 9 + b"\x80\x00\x01"
     assert bench.read(8, "0.0.1.0.0.255", 4) == b"\x11\x01"
 
@@ -142,47 +141,3 @@ def test_a_reporting_list_longer_than_a_pdu_is_read_in_blocks_unless_it_changes(
     bench.ask(get(56, "0.0.26.6.0.255", 2))
     bench.sfsk.changes += 1
     assert bench.ask(b"\xc0\x02\xc1\x00\x00\x00\x01")[-2:] == b"\x01\x0f"
-
-
-def test_the_record_log_is_a_profile_of_rows_oldest_first():
-    bench = Bench()
-    assert _value(bench, 7, "0.0.99.98.0.255", 2) == []
-    bench.log.now_s = 61
-    bench.log.add(NOTICE, 2, 5, -3, 4)
-    bench.log.now_s = 3600
-    bench.log.add(ERROR, 13)
-    rows = _value(bench, 7, "0.0.99.98.0.255", 2)
-    stamp = b"\x07\xea\x03\x01\x07\x00\x01\x01\x00\xff\xc4\x00"
-    assert rows[0] == [stamp, 61, NOTICE, 2, 0x15, -3, 4]
-    assert rows[1][1:] == [3600, ERROR, 13, 0, 0, 0]
-    assert _value(bench, 1, "0.0.128.2.0.255", 2) == rows[1][1:]
-    assert _value(bench, 7, "0.0.99.98.0.255", 7) == 2
-    assert _value(bench, 7, "0.0.99.98.0.255", 8) == 8
-    columns = _value(bench, 7, "0.0.99.98.0.255", 3)
-    assert columns[0] == [8, b"\x00\x00\x01\x00\x00\xff", 2, 0]
-    assert columns[1:] == [[1, b"\x00\x00\x80\x02\x00\xff", 2, i] for i in range(1, 7)]
-    assert len(columns) == len(rows[0])
-
-
-def test_a_full_log_shows_the_newest_records():
-    bench = Bench()
-    for i in range(13):
-        bench.log.add(NOTICE, 0, -1, i)
-    assert [row[5] for row in _value(bench, 7, "0.0.99.98.0.255", 2)] == list(range(5, 13))
-
-
-def test_records_added_while_the_log_is_read_do_not_disturb_it_unless_they_overwrite():
-    for added, ends_with in ((1, None), (4, None), (5, b"\x01\x0f"), (9, b"\x01\x0f")):
-        bench = Bench()
-        bench.associate(max_pdu=128)
-        for i in range(6):
-            bench.log.add(NOTICE, 0, -1, i)
-        first = bench.ask(get(7, "0.0.99.98.0.255", 2))
-        assert first[3] == 0 and first[10:12] == b"\x01\x06"
-        for _ in range(added):
-            bench.log.add(NOTICE, 1)
-        answer = bench.ask(b"\xc0\x02\xc1\x00\x00\x00\x01")
-        if ends_with:
-            assert answer[-2:] == ends_with
-        else:
-            assert _parse(answer[10:])[0][1:6] == [0, NOTICE, 0, 0, 2]

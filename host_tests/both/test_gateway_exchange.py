@@ -104,7 +104,7 @@ def test_a_slot_is_used_again_only_after_all_the_others():
     used = []
     for _ in range(8):
         exchange = _open(pool)
-        used.append(list(pool).index(exchange))
+        used.append(pool.slots.index(exchange))
         exchange.fire(0, ex.OVER)
         pool.close(exchange)
     assert used == [0, 1, 2, 3, 0, 1, 2, 3]

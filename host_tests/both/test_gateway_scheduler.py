@@ -100,7 +100,7 @@ def test_turns_follow_the_airtime_had_not_the_number_of_requests():
     went = {1: 0, 2: 0}
     for _ in range(100):
         for session, node in ((far, 1), (near, 2)):
-            if not any([one.state == ex.QUEUED and one.node == node for one in air.pool]):
+            if not any([one.state == ex.QUEUED and one.node == node for one in air.pool.slots]):
                 air.ask(session, node)
         went[air.go().node] += 1
     assert went == {1: 20, 2: 80}  # 80 s of air each
@@ -322,7 +322,7 @@ def test_days_of_air_change_nothing_in_the_order():
     went = {1: 0, 2: 0}
     for _ in range(200):
         for session, node in ((a, 1), (b, 2)):
-            if not any([one.state == ex.QUEUED and one.node == node for one in air.pool]):
+            if not any([one.state == ex.QUEUED and one.node == node for one in air.pool.slots]):
                 air.ask(session, node, answer_ms=400000000, queue_ms=400000000)
         went[air.go().node] += 1
     assert 38 <= went[1] <= 42

@@ -24,6 +24,7 @@ class RealClock:
     """The host's monotonic clock; the wall clock is the host's."""
 
     is_virtual = False
+    wall_shift_ns = 0  # by setting the real-time clock
 
     def __init__(self) -> None:
         self._start_ns = time.monotonic_ns()
@@ -35,7 +36,7 @@ class RealClock:
 
     def wall_ns(self) -> int:
         """Nanoseconds since 2000-01-01."""
-        return time.time_ns() - EPOCH_2000_S * 1_000_000_000
+        return time.time_ns() - EPOCH_2000_S * 1_000_000_000 + self.wall_shift_ns
 
     def wait_us(self, us: int) -> None:
         """Block for `us` microseconds."""
@@ -50,6 +51,7 @@ class VirtualClock:
     """A clock that stands still while anything runs and jumps to the next timer when all wait."""
 
     is_virtual = True
+    wall_shift_ns = 0
 
     def __init__(self, wall_s: int = VIRTUAL_START_S) -> None:
         self.us = 0
@@ -57,7 +59,7 @@ class VirtualClock:
 
     def wall_ns(self) -> int:
         """Nanoseconds since 2000-01-01."""
-        return self.wall_start_s * 1_000_000_000 + self.us * 1000
+        return self.wall_start_s * 1_000_000_000 + self.us * 1000 + self.wall_shift_ns
 
     def wait_us(self, us: int) -> None:
         """Let `us` microseconds pass at once."""

@@ -8,13 +8,14 @@ T_REQ low = RTS on, RESET low = DTR off, power enable low = BREAK on.
 
 from __future__ import annotations
 
+import calendar
 import time as host_time
 from collections.abc import Callable
 from typing import Any
 
 import serial
 
-from host_tests.shim import board
+from host_tests.shim import board, clock
 from host_tests.shim.board import DeviceReset, device
 
 _PARITY = {None: serial.PARITY_NONE, 0: serial.PARITY_EVEN, 1: serial.PARITY_ODD}
@@ -137,6 +138,20 @@ class WDT:
         device.feed(self._timeout_ms)
 
 
+class RTC:
+    """machine.RTC: sets the wall clock of the device; its weekday counts from 1 = Monday."""
+
+    def datetime(self, moment: tuple[int, ...] | None = None) -> tuple[int, ...] | None:
+        """(year, month, day, weekday, hour, minute, second, subseconds)."""
+        if moment is None:
+            now = host_time.gmtime(device.clock.wall_ns() // 1_000_000_000 + clock.EPOCH_2000_S)
+            return (*now[:3], now[6] + 1, *now[3:6], 0)
+        year, month, day, _, hour, minute, second, _ = moment
+        wanted = calendar.timegm((year, month, day, hour, minute, second)) - clock.EPOCH_2000_S
+        device.clock.wall_shift_ns += wanted * 1_000_000_000 - device.clock.wall_ns()
+        return None
+
+
 def _reset(cause: int) -> Any:
     raise DeviceReset(cause)
 
@@ -149,6 +164,7 @@ def machine_names() -> dict[str, Any]:
         "UART": UART,
         "Pin": Pin,
         "WDT": WDT,
+        "RTC": RTC,
         "unique_id": lambda: device.unique_id,
         "reset_cause": lambda: device.reset_cause,
         "reset": lambda: _reset(board.HARD_RESET),

@@ -90,7 +90,7 @@ class Endings:
 
     def session_gone(self, now: int, session: object) -> None:
         """What waits is dropped before it uses air, what is on the air becomes an orphan."""
-        for exchange in self._exchanges:
+        for exchange in self._exchanges.slots:
             if exchange.session is not session:
                 continue
             if exchange.state == QUEUED:
@@ -102,7 +102,7 @@ class Endings:
 
     def node_away(self, now: int, node: int) -> None:
         """Nobody waits in the queue of a node that is lost or gone."""
-        for exchange in self._exchanges:
+        for exchange in self._exchanges.slots:
             if exchange.state == QUEUED and exchange.node == node:
                 self.refuse(now, exchange, refusal.NODE_AWAY)
 

@@ -6,7 +6,7 @@ dlms.cosem.g3_network says what they are. Law: everything is made when it is ask
 
 from micropython import const
 
-from app.own_device import NodeList
+from app.own_nodes import NodeList
 from dlms.cosem import g3_network as net
 from plc.access import ALLOWED, BLOCKED
 from plc.medium import NODE_ASSIGNED, NODE_LOST, NODE_ONLINE

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What SAP 1 shows of the nodes of a G3 PAN beside the node list of every medium: the way to each."""
 
-from app.own_device import NodeList
+from app.own_nodes import NodeList
 from dlms.axdr import OCTET_STRING, UINT8, UINT16
 
 TYPE_CHECKING = False

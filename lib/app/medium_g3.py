@@ -14,6 +14,7 @@ from app.g3_events import G3Events
 from app.g3_network import G3Network
 from app.g3_nodes import G3NodeList
 from app.media import Side
+from app.record_file import RecordFile
 from base.errors import LocalError
 from dlms.cosem import basic
 from dlms.cosem.g3 import g3_objects
@@ -38,34 +39,7 @@ RECORD_FILE = "g3net.bin"
 PSK_FILE = "psk.json"
 _PSK_FILE_MAX = 65536  # some 1,100 nodes
 _RECORD_MAX = 128
-_UNREADABLE = b"?"  # no whole record: the segment counts it and begins anew
 _OWN = ("psk", "psk_cache", "psk_ttl_s")  # rows of the section that the segment does not take
-
-
-class RecordFile:
-    """plc.g3.contract.RecordStore on one file, replaced as a whole."""
-
-    def __init__(self, store: "FileStore") -> None:
-        self._store = store
-
-    def load(self) -> "bytes | None":
-        """The record, None when there is none yet."""
-        octets = bytearray(_RECORD_MAX)
-        try:
-            n = self._store.load(RECORD_FILE, memoryview(octets), 0)
-        except OSError:
-            return _UNREADABLE
-        return bytes(octets[:n]) if n else None
-
-    def save(self, octets: "bytes | bytearray | memoryview") -> bool:
-        """False when it is not on flash; then the old one is."""
-        try:
-            self._store.begin(RECORD_FILE)
-            self._store.write(octets)
-            self._store.commit()
-        except OSError:
-            return False
-        return True
 
 
 class Ageing:
@@ -84,7 +58,7 @@ def build(around: "Around") -> Side:
     config = around.config
     cache = None if config.text("g3.psk") == "file" else _cache(config)
     psks: "PskProvider" = local_psks(around.store, config.errors) if cache is None else cache
-    outside = Outside(RecordFile(around.store), around.random_octets, psks)
+    outside = Outside(RecordFile(around.store, RECORD_FILE, _RECORD_MAX), around.random_octets, psks)
     outside.access = around.access
     told = G3Events(around.table, around.log)
     outside.on_event = told

@@ -12,6 +12,7 @@ from micropython import const
 from app import class_rules, firewall
 from app.media import title_len
 from app.schema_kinds import BOOL, CHOICE, CLASSES, CLOCK, EXTRAS, HEX, INT, RULES, TARGETS, TEXT
+from dlms.cosem.local_time import is_switch
 from dlms.cosem.schedule_time import ENTRY_LEN, is_valid
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ _FIRST_EXTRA_SAP = const(0x1000)  # above every gateway LD, below the mirror LDs
 _LAST_EXTRA_SAP = const(0x1FFF)
 _MOST_CLIENT_SAP = const(127)  # push_client_SAP of class 40 is an integer8
 _G3_HEADERS_LEN = const(56)  # IPv6 40, UDP 8, wrapper 8
+
 
 def complaint(row: "tuple[object, ...]", value: object) -> str:
     """What a value of this row must be, or "" when it is."""
@@ -137,6 +139,8 @@ def check_together(values: "dict[str, object]", errors: "list[str]") -> None:
     prefix = values["gateway.ldn_prefix"]
     if prefix and len(prefix) != 8:  # type: ignore[arg-type]
         errors.append("gateway.ldn_prefix: must be empty or have 8 characters")
+    if len(values["gateway.system_title"]) not in (0, 16):  # type: ignore[arg-type]
+        errors.append("gateway.system_title: must be empty or have 16 digits")
     extras: "list[dict[str, object]]" = values["gateway.extra_saps"]  # type: ignore[assignment]
     if len({one["sap"] for one in extras}) != len(extras):
         errors.append("gateway.extra_saps: a SAP is given twice")
@@ -149,6 +153,9 @@ def check_together(values: "dict[str, object]", errors: "list[str]") -> None:
     for path in ("schedule.discovery", "schedule.restart"):
         if not _are_times(unhexlify(values[path])):  # type: ignore[arg-type]
             errors.append("%s: must be times of 9 octets each: hh mm ss FF yyyy mm dd weekday" % path)
+    for path in ("clock.summer_begin", "clock.summer_end"):
+        if not is_switch(unhexlify(values[path])):  # type: ignore[arg-type]
+            errors.append(path + ": must name one moment of a year, or none (all FF)")
     _check_sfsk(values, errors)
     _check_g3(values, errors)
 

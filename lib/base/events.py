@@ -74,6 +74,37 @@ PING_ENDED = const(61)
 RESTART = const(62)
 FACTORY_RESET = const(63)
 FACTORY_RESET_DONE = const(64)
+LOG_CLEARED = const(65)
+CLOCK_SET = const(66)
+
+# Which of the four logs keeps a record: the standard log what is named nowhere here.
+_STANDARD = const(0)
+_SECURITY = const(1)
+_COMMUNICATION = const(2)
+_FIRMWARE = const(3)
+_SECURITY_EVENTS = (
+    ACCESS_CHANGED, ACCESS_DAMAGED, JOIN_UNKNOWN, JOIN_NOT_LISTED, JOIN_FORGED, REKEY_BEGUN, REKEY_ENDED, REKEY_MISSED,
+    REKEY_WANTS_PSK, FRAME_COUNTER_JUMP, PSK_PROVIDED, TLS_OFF, TLS_CHANGED, LOG_CLEARED, OWN_ASSOCIATED,
+    OWN_AUTHENTICATION_FAILED, OWN_LOCKED, OWN_REPLAY, OWN_UNPROVISIONED, OWN_SET, OWN_ACTION,
+    FACTORY_RESET, FACTORY_RESET_DONE,
+)  # fmt: skip
+_COMMUNICATION_EVENTS = (
+    NODE_UP, NODE_LOST, NODE_BACK, NODE_GONE, NODE_RESTORED, MODEM_UP, MODEM_DOWN, MODEM_RESET, MODEM_FAILED,
+    MODEM_CONFIG_MISMATCH, DISCOVERY_ROUND, REPEATER_CALL, WAN_OPEN, WAN_CLOSED, WAN_REFUSED, WAN_BAD_HEADER,
+    WAN_BAD_LENGTH, PUSH_DROPPED, PAN_STARTED, PAN_CONFLICT, PAN_FOREIGN, JOINED, NODE_LEFT, NODE_KICKED,
+    JOIN_IN_REKEY, JOIN_TABLE_FULL, JOIN_FAILED, JOIN_MISMATCH, PING_ENDED,
+)  # fmt: skip
+_FIRMWARE_EVENTS: "tuple[int, ...]" = ()
+
+
+def category(event: int) -> int:
+    """0 standard, 1 security, 2 communication, 3 firmware."""
+    if event in _COMMUNICATION_EVENTS:
+        return _COMMUNICATION
+    if event in _SECURITY_EVENTS:
+        return _SECURITY
+    return _FIRMWARE if event in _FIRMWARE_EVENTS else _STANDARD
+
 
 FORMATS = (
     "gateway-up wan={w}",
@@ -141,4 +172,6 @@ FORMATS = (
     "restart cause={a}",
     "factory-reset confirmed={a}",
     "factory-reset-done files={a}",
+    "log-cleared log={a} records={b}",
+    "clock-set shift={a}",
 )

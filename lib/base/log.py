@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Record log in RAM: fixed 20-octet rows in one bytearray, oldest overwritten.
+"""Record log in RAM: fixed 20-octet rows in one bytearray, a ring per category, oldest overwritten.
 
 A record is numbers only: time, level, event, row of the node (or -1) and two arguments;
 text is made when somebody looks (console, DLMS). So logging never formats, never grows
@@ -7,8 +7,12 @@ and cannot leak an APDU: there is no place in a record to put one.
 """
 
 import struct
+from array import array
 
 from micropython import const
+
+from base import events
+from base.errors import LocalError
 
 DEBUG = const(0)
 NOTICE = const(1)
@@ -23,38 +27,90 @@ if TYPE_CHECKING:
 
 _ROW = "<IBBhiii"
 _ROW_LEN = const(20)
+_ORDER_OFF = const(16)
+
+
+# Share of the records each category has, in sixteenths. Nodes and head-ends say most; what concerns
+# security is kept longest, and nothing else can push it out.
+_SHARES = b"\x04\x04\x06\x02"
 
 
 class Log:
-    """Ring of `capacity` records. `now_s` is set by the application; `listener(log)` hears each record."""
+    """`capacity` records in a ring for each category of base.events, one at least in each, so that a flood of
+    one kind washes out its own kind only. `now_s` is set by the application; `listener(log)` hears each record.
+
+    Records of a category have serial numbers from 0 on, in the order of their time.
+    """
 
     def __init__(self, capacity: int, level: int = NOTICE) -> None:
-        self._rows = bytearray(capacity * _ROW_LEN)
-        self._capacity = capacity
-        self._next = 0
+        caps = [max(1, capacity * share // 16) for share in _SHARES]
+        self._caps = array("H", caps)
+        self._rows = bytearray(sum(caps) * _ROW_LEN)
+        self._nexts = array("I", [0] * len(caps))
+        self._firsts = array("I", [0] * len(caps))
+        self._total = 0
         self.level = level
         self.listener: "Callable[[Log], None] | None" = None
         self.now_s = 0
 
     def __len__(self) -> int:
-        return min(self._next, self._capacity)
+        return sum([self._nexts[i] - self.first(i) for i in range(len(self._caps))])
 
-    @property
-    def total(self) -> int:
-        """Records ever added (those below `total - len` are overwritten)."""
-        return self._next
+    def capacity(self, category: int) -> int:
+        """Records there is room for."""
+        return self._caps[category]
+
+    def first(self, category: int) -> int:
+        """Serial number of the oldest record kept; `end` when there is none."""
+        return max(self._firsts[category], self._nexts[category] - self._caps[category])
+
+    def end(self, category: int) -> int:
+        """Serial number the next record will have."""
+        return self._nexts[category]
+
+    def clear(self, category: int) -> None:
+        """Forget the records of a category; serial numbers go on."""
+        self._firsts[category] = self._nexts[category]
 
     def add(self, level: int, event: int, node: int = NO_NODE, a: int = 0, b: int = 0) -> None:
         """Append a record; below the set level it is dropped. `a` and `b` are 32-bit signed."""
         if level < self.level:
             return
-        off = (self._next % self._capacity) * _ROW_LEN
-        struct.pack_into(_ROW, self._rows, off, self.now_s, level, event, node, a, b, 0)
-        self._next += 1
+        category = events.category(event)
+        off = self._off(category, self._nexts[category])
+        struct.pack_into(_ROW, self._rows, off, self.now_s, level, event, node, a, b, self._total & 0x3FFFFFFF)
+        self._nexts[category] += 1
+        self._total += 1
         if self.listener is not None:
             self.listener(self)
 
+    def at(self, category: int, serial: int) -> "tuple[int, int, int, int, int, int]":
+        """(uptime s, level, event, node, a, b) of a record with `first` <= serial < `end`."""
+        return struct.unpack_from(_ROW, self._rows, self._off(category, serial))[:6]
+
     def record(self, back: int = 0) -> "tuple[int, int, int, int, int, int]":
-        """(uptime s, level, event, node, a, b) of the record `back` places before the newest."""
-        off = ((self._next - 1 - back) % self._capacity) * _ROW_LEN
-        return struct.unpack_from(_ROW, self._rows, off)[:6]
+        """As `at`, of the record `back` places before the newest of all. LocalError when there is none."""
+        ends = list(self._nexts)
+        found = -1
+        for _ in range(back + 1):
+            found = self._newest(ends)
+            ends[found] -= 1
+        return self.at(found, ends[found])
+
+    def _newest(self, ends: "list[int]") -> int:
+        """Category with the newest record before `ends`."""
+        found, newest = -1, -1
+        for category in range(len(ends)):
+            if ends[category] > self.first(category):
+                order = struct.unpack_from("<i", self._rows, self._off(category, ends[category] - 1) + _ORDER_OFF)[0]
+                if order > newest:
+                    found, newest = category, order
+        if found < 0:
+            raise LocalError("no such record")
+        return found
+
+    def _off(self, category: int, serial: int) -> int:
+        place = serial % self._caps[category]
+        for i in range(category):
+            place += self._caps[i]
+        return place * _ROW_LEN

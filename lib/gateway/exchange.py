@@ -16,8 +16,6 @@ from gateway.traffic_class import CONTROL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from base.slab import Slab
 
 _SHARE = const(4)  # sessions by default: each is sure of a quarter; alone, one gets 23 of 28 slots
@@ -153,18 +151,18 @@ def _same_route(a: Exchange, b: Exchange) -> bool:
 
 
 class Exchanges:
-    """The pool: `capacity` slots, at most `per_node` of them for one node."""
+    """The pool: `capacity` slots, at most `per_node` of them for one node.
+
+    `slots` is for walking over them: a `for` over a list costs no heap, over an object it does.
+    """
 
     def __init__(self, capacity: int, per_node: int) -> None:
-        self._slots = [Exchange() for _ in range(capacity)]
+        self.slots = [Exchange() for _ in range(capacity)]
         self._per_node = per_node
         self._arrivals = 0
         self._cursor = -1
         self.open_cnt = 0
         self.max_open = 0
-
-    def __iter__(self) -> "Iterator[Exchange]":
-        return iter(self._slots)
 
     def has_room(self, node: int, session: object, traffic_class: int) -> bool:
         """One more request of `session` for `node` would be taken.
@@ -174,23 +172,23 @@ class Exchanges:
         for which only what would go before them counts.
         """
         is_control = traffic_class == CONTROL
-        reserve = 0 if is_control else len(self._slots) // _RESERVE
+        reserve = 0 if is_control else len(self.slots) // _RESERVE
         waiting = held = 0
-        for exchange in self._slots:
+        for exchange in self.slots:
             if exchange.state == FREE or (is_control and exchange.traffic_class != CONTROL):
                 continue
             if exchange.state == QUEUED and exchange.node == node:
                 waiting += 1
             if exchange.session is session:
                 held += 1
-        free = len(self._slots) - self.open_cnt - reserve
+        free = len(self.slots) - self.open_cnt - reserve
         if free <= 0 or waiting >= self._per_node:
             return False
-        return held < (len(self._slots) - reserve) // _SHARE or held < _SHARE * free
+        return held < (len(self.slots) - reserve) // _SHARE or held < _SHARE * free
 
     def raise_older(self, candidate: Exchange) -> None:
         """What the association of `candidate` asked that node before goes no later than it: it must go first."""
-        for other in self._slots:
+        for other in self.slots:
             if other.state == QUEUED and other.node == candidate.node and other.is_pair_of(candidate):
                 other.traffic_class = min(other.traffic_class, candidate.traffic_class)
 
@@ -227,7 +225,7 @@ class Exchanges:
 
     def ended_lately(self, now: int, node: int, client_sap: int, within_ms: int) -> bool:
         """The pair had an exchange that ended less than `within_ms` ago (as far as slots remember)."""
-        for exchange in self._slots:
+        for exchange in self.slots:
             if exchange.state == FREE and exchange.node == node and exchange.client_sap == client_sap:
                 # NOTE: below 0 it is older than the ticks can say (6 days), not younger.
                 if 0 <= ticks_diff(now, exchange.since) < within_ms:
@@ -237,7 +235,7 @@ class Exchanges:
     def repeats_pending(self, candidate: Exchange, slab: "Slab") -> bool:
         """`candidate` (open, request filled in) equals a pending request of its session."""
         apdu = slab.view(candidate.buf)[candidate.off : candidate.off + candidate.length]
-        for other in self._slots:
+        for other in self.slots:
             if other is candidate or other.buf < 0 or not _same_route(other, candidate):
                 continue
             if apdu == slab.view(other.buf)[other.off : other.off + other.length]:
@@ -246,29 +244,29 @@ class Exchanges:
 
     def _next_free(self) -> Exchange:
         """The free slot that has rested longest: it still knows whose exchange ended in it."""
-        for _ in range(len(self._slots)):
-            self._cursor = (self._cursor + 1) % len(self._slots)
-            if self._slots[self._cursor].state == FREE:
-                return self._slots[self._cursor]
+        for _ in range(len(self.slots)):
+            self._cursor = (self._cursor + 1) % len(self.slots)
+            if self.slots[self._cursor].state == FREE:
+                return self.slots[self._cursor]
         raise LocalError("no exchange slot: ask has_room first")
 
     def active(self, node: int) -> "Exchange | None":
         """The exchange of `node` that is on the air or in its guard time."""
-        for exchange in self._slots:
+        for exchange in self.slots:
             if exchange.state >= ON_AIR and exchange.node == node:
                 return exchange
         return None
 
     def on_line(self, node: int) -> "Exchange | None":
         """The exchange of `node` that the medium has now."""
-        for exchange in self._slots:
+        for exchange in self.slots:
             if exchange.state in (ON_AIR, SENT, REPLIED) and exchange.node == node:
                 return exchange
         return None
 
     def next_due(self, now: int) -> "Exchange | None":
         """A QUEUED or GUARD exchange whose deadline has come, or None."""
-        for exchange in self._slots:
+        for exchange in self.slots:
             if exchange.state in (QUEUED, GUARD) and ticks_diff(exchange.deadline, now) <= 0:
                 return exchange
         return None
@@ -276,7 +274,7 @@ class Exchanges:
     def next_deadline(self) -> "int | None":
         """The soonest deadline of a QUEUED or GUARD exchange."""
         soonest = None
-        for exchange in self._slots:
+        for exchange in self.slots:
             if exchange.state not in (QUEUED, GUARD):
                 continue
             if soonest is None or ticks_diff(exchange.deadline, soonest) < 0:

@@ -61,7 +61,7 @@ class Scheduler:
         share = self._share_of(session)
         if share >= 0:
             self._sessions[share] = None
-            for exchange in self._exchanges:
+            for exchange in self._exchanges.slots:
                 if exchange.share == share:
                     exchange.share = _NOBODY
 
@@ -87,14 +87,14 @@ class Scheduler:
         return share
 
     def _is_busy(self, share: int) -> bool:
-        for exchange in self._exchanges:
+        for exchange in self._exchanges.slots:
             if exchange.state >= QUEUED and exchange.share == share:
                 return True
         return False
 
     def _in_air_ms(self, share: int) -> int:
         air_ms = 0
-        for exchange in self._exchanges:
+        for exchange in self._exchanges.slots:
             if exchange.state >= QUEUED and exchange.share == share:
                 air_ms += exchange.air_ms
         return air_ms
@@ -109,7 +109,7 @@ class Scheduler:
         most = CLASSES_CNT if medium.has_spare else CONTROL + 1
         first = self._first_class()
         best = None
-        for exchange in self._exchanges:
+        for exchange in self._exchanges.slots:
             if exchange.state != QUEUED or exchange.traffic_class >= most:
                 continue
             if best is not None and not self._goes_before(exchange, best, first):
@@ -132,7 +132,7 @@ class Scheduler:
 
     def is_control_waiting(self) -> bool:
         """A control request could go now."""
-        for exchange in self._exchanges:
+        for exchange in self._exchanges.slots:
             if exchange.state == QUEUED and exchange.traffic_class == CONTROL and self._may_go(exchange):
                 return True
         return False
@@ -168,7 +168,7 @@ class Scheduler:
             self._starved[lower] = self._starved[lower] + air_ms if self._is_waiting(lower) else 0
 
     def _is_waiting(self, traffic_class: int) -> bool:
-        for exchange in self._exchanges:
+        for exchange in self._exchanges.slots:
             if exchange.state == QUEUED and exchange.traffic_class == traffic_class:
                 return True
         return False
@@ -192,7 +192,7 @@ class Scheduler:
         NOTE: a control request passes what others wait for, but not what its own association has
         sent before it: the counters in ciphered APDUs only rise.
         """
-        for other in self._exchanges:
+        for other in self._exchanges.slots:
             if other.node != candidate.node or other is candidate:
                 continue
             if other.state >= ON_AIR:
@@ -204,9 +204,9 @@ class Scheduler:
 
     def _goes_before(self, a: "Exchange", b: "Exchange", first: int) -> bool:
         if a.traffic_class != b.traffic_class:
-            if first in (a.traffic_class, b.traffic_class):
-                return a.traffic_class == first
-            return a.traffic_class < b.traffic_class
+            if b.traffic_class == first:
+                return False
+            return a.traffic_class == first or a.traffic_class < b.traffic_class
         had_a = self._had[a.share] if a.share >= 0 else 0
         had_b = self._had[b.share] if b.share >= 0 else 0
         if had_a != had_b:

@@ -42,7 +42,9 @@ class ClassRule:
 
     def fits(self, session: "Session", client_sap: int, apdu: memoryview) -> bool:
         """For a request of 1 octet or more."""
-        if self.client_sap not in (_ANY, client_sap) or self.service not in (_ANY, session.service):
+        if self.client_sap >= 0 and self.client_sap != client_sap:
+            return False
+        if self.service >= 0 and self.service != session.service:
             return False
         if self.network_bits and not self._is_in_network(session.peer):
             return False
@@ -56,10 +58,19 @@ class ClassRule:
 
     def _begins(self, apdu: memoryview) -> bool:
         for prefix in self.prefixes:
-            n = len(prefix)
-            if len(apdu) >= n and apdu[0] == prefix[0] and (n == 1 or apdu[:n] == prefix):
+            if _starts(apdu, prefix):
                 return True
         return False
+
+
+def _starts(apdu: memoryview, prefix: bytes) -> bool:
+    """NOTE: octet by octet, for a slice would be heap for every request."""
+    if len(apdu) < len(prefix):
+        return False
+    for i in range(len(prefix)):
+        if apdu[i] != prefix[i]:
+            return False
+    return True
 
 
 class Classes:

@@ -14,6 +14,7 @@ import network
 from hal.store import FileStore
 
 STATE_DIR = "/flash/state"
+CODE_DIR = "/flash"
 
 
 class UartModemPort:
@@ -86,6 +87,12 @@ def random_octets(n: int) -> bytes:
 def reset_cause() -> int:
     """machine.reset_cause() as a number."""
     return machine.reset_cause()
+
+
+def set_rtc(moment: "tuple[int, ...]") -> bool:
+    """Set the real-time clock to (year, month, day, hour, minute, second, weekday 0 = Monday, …) UTC; it is ours."""
+    machine.RTC().datetime(moment[:3] + (moment[6] + 1,) + moment[3:6] + (0,))
+    return True
 
 
 def watchdog(timeout_ms: int) -> "machine.WDT":

@@ -28,6 +28,9 @@ _BREAK_ON, _BREAK_OFF = const(5), const(6)
 _MAX_WRITE = const(600)  # octets handed to the kernel at once; a longer frame goes in parts
 
 
+CODE_DIR = "."  # whoever starts the process does so beside main.py
+
+
 class TcpModemPort:
     """Implements plc.contract.ModemPort over TCP; `readinto` is awaited by one pump."""
 
@@ -138,6 +141,11 @@ def random_octets(n: int) -> bytes:
 def reset_cause() -> int:
     """Always a power-on here."""
     return 0
+
+
+def set_rtc(moment: "tuple[int, ...]") -> bool:
+    """False: a PC's clock is not ours to set."""
+    return False
 
 
 def watchdog(timeout_ms: int) -> NoWatchdog:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The gateway's config.json for a simulated run: the simulator's defaults, --config merged over them.
+"""The gateway's config.json and keys for a simulated run: the simulator's defaults, --config merged over them.
 
 Law: only keys the gateway documents; it uses a file with one unknown key not at all.
 """
@@ -7,7 +7,16 @@ Law: only keys the gateway documents; it uses a file with one unknown key not at
 import json
 from pathlib import Path
 
+from tools import provision
+
 _G3_MAX_APDU = 848  # what an IPv6 packet of 900 octets carries, and 4
+
+# The keys of simulated gateways, known to everybody (design/interfaces.md); the master key is ours to choose.
+_TEST_CLIENT = {"guek": "000102030405060708090A0B0C0D0E0F", "gak": "D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF"}
+TEST_KEYS = {
+    "master": "404142434445464748494A4B4C4D4E4F",
+    "clients": {str(sap): _TEST_CLIENT for sap in provision.CLIENTS},
+}
 
 
 class ConfigError(ValueError):
@@ -50,3 +59,24 @@ def simulator_defaults(wan_port: int, time_scale: int, widen: int, title_len: in
         "wan": {"address": "127.0.0.1", "port": wan_port},
         "sfsk": {"time_scale": time_scale, "uart_widen": widen, "title_len": title_len},
     }
+
+
+def take_keys(config: dict) -> "provision.Keys | None":
+    """What `config` says about the gateway's own keys, taken out of it: no setting of the firmware.
+
+    Nothing said: the published test keys. null: none, an unprovisioned gateway. An object: the keys in
+    it, as for tools/provision.py. ConfigError when that cannot be used.
+    """
+    told = config.pop("keys", TEST_KEYS)
+    if told is None:
+        return None
+    try:
+        return provision.parse(told)
+    except provision.ProvisionError as error:
+        raise ConfigError("--config: keys.%s" % error) from error
+
+
+def write_keys(folder: Path, keys: "provision.Keys | None") -> None:
+    """keys.bin, unless there is one: a gateway keeps what it was given."""
+    if keys is not None and not (folder / provision.KEY_FILE).exists():
+        provision.into_folder(folder, provision.octets_of(keys), is_replacing=False, is_new=False)

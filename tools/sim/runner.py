@@ -106,6 +106,7 @@ class Runner:
             config = gateway_config.merge(config, gateway_config.load(options.config))
         config.setdefault("wan", {})["port"] = wan_port
         self._state_dir.mkdir(parents=True, exist_ok=True)
+        gateway_config.write_keys(self._state_dir, gateway_config.take_keys(config))
         (self._state_dir / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
         worlds.write_psks(options, self._segment, self._state_dir)
 
@@ -180,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = cli.parse(arguments)
     try:
         if options.config:
-            gateway_config.load(options.config)
+            gateway_config.take_keys(gateway_config.load(options.config))
     except gateway_config.ConfigError as error:
         print(error, file=sys.stderr)
         return 2

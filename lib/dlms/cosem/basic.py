@@ -3,8 +3,9 @@
 
 from micropython import const
 
-from dlms.axdr import OCTET_STRING, UINT32, VISIBLE_STRING
+from dlms.axdr import OCTET_STRING
 from dlms.cosem.object import CosemObject, obis
+from dlms.cosem.rows import RowObject
 from dlms.cosem.values import Array, octets
 
 TYPE_CHECKING = False
@@ -58,22 +59,22 @@ def write_sap(writer: "Writer", sap: int, ldn: "bytes | bytearray | memoryview")
 
 
 class _CounterRows:
-    """Array source: structure{visible-string name, double-long-unsigned value} per counter."""
-
-    generation = 0
+    """RowSource of one set."""
 
     def __init__(self, counters: "Counters") -> None:
         self._counters = counters
 
-    def count(self) -> int:
+    def count(self, key: int, attribute: int) -> int:
         return len(self._counters)
 
-    def encode_item(self, index: int, writer: "Writer") -> None:
-        writer.structure(2)
-        writer.string(VISIBLE_STRING, self._counters.names[index].encode())
-        writer.number(UINT32, self._counters.get(index))
+    def generation(self, key: int, attribute: int) -> int:
+        return 0
+
+    def value(self, key: int, attribute: int, field: int, item: int) -> "int | bytes":
+        return self._counters.get(item) if field else self._counters.names[item].encode()
 
 
 def counters(e_group: int, counter_set: "Counters") -> CosemObject:
-    """0-0:128.1.e.255: all counters of one set with their names; e is the caller's numbering."""
-    return data(obis(0, 0, _C_MANUFACTURER, 1, e_group), Array(_CounterRows(counter_set)))
+    """0-0:128.1.e.255, array of structure{visible-string name, double-long-unsigned value}; e is the caller's."""
+    row = (0, _DATA, 0, obis(0, 0, _C_MANUFACTURER, 1, e_group), "", "[sI")
+    return RowObject(row, _CounterRows(counter_set))

@@ -1,132 +1,165 @@
 # SPDX-License-Identifier: MIT
-"""The record log over DLMS: Profile generic (class 7, version 1), 0-0:99.98.0.255.
+"""The event logs over DLMS: Profile generic (class 7, version 1), 0-0:99.98.e.255.
 
-A row is structure{date-time octet-string, uptime s double-long-unsigned, level unsigned,
-event long-unsigned, SAP long-unsigned (0 = none), a double-long, b double-long}; event
-numbers are those of base.events. All columns but the first are elements 1..6 of the Data
-object 0-0:128.2.0.255, the last record. Law: records overwritten while they are read end
-the transfer; records added do not.
+e = 0 standard, 1 security, 2 communication, 3 firmware. A row is structure{date-time octet-string, uptime s
+double-long-unsigned, level unsigned, event long-unsigned, SAP long-unsigned (0 = none), a double-long, b
+double-long}; event numbers are those of base.events. All columns but the first are elements 1..6 of the Data
+object 0-0:128.2.0.255, the last record. Law: records overwritten while they are read end the transfer;
+records added do not.
 """
 
 from micropython import const
 
-from dlms.axdr import ENUM, INT8, INT32, UINT8, UINT16, UINT32
+from base import events
+from base.log import NOTICE
+from dlms import apdu
+from dlms.axdr import INT8, INT32, UINT8, UINT16, UINT32
 from dlms.cosem.basic import data
-from dlms.cosem.clock import CLOCK_CLASS, CLOCK_NAME, write_date_time
-from dlms.cosem.object import CosemObject, obis
-from dlms.cosem.values import Array, Encoded, number
+from dlms.cosem.clock import CLOCK_CLASS, CLOCK_NAME
+from dlms.cosem.object import CosemObject
+from dlms.cosem.rows import objects
+from dlms.cosem.selection import BY_RANGE, Entries, Range
+from dlms.cosem.values import Encoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from collections.abc import Callable
 
     from base.log import Log
-    from dlms.axdr import Writer
-    from dlms.cosem.clock import ClockSource
+    from dlms.axdr import Reader, Writer
+    from dlms.cosem.clock import Clock
+    from dlms.cosem.values import Value
 
-    Column = tuple[int, bytes, int, int]
-
-_PROFILE = const(7)
-_METHOD_CNT = const(2)
+# 2 buffer, 3 capture_objects, 4 capture_period, 5 sort_method, 6 sort_object, 7 entries_in_use,
+# 8 profile_entries; methods reset, capture (events capture themselves)
+_WORDS = const("*3 [HobH I e HobH I I")
+_ROWS = (
+    (0, 7, 1, b"\x00\x00\x63\x62\x00\xff", "m-", _WORDS),
+    (1, 7, 1, b"\x00\x00\x63\x62\x01\xff", "m-", _WORDS),
+    (2, 7, 1, b"\x00\x00\x63\x62\x02\xff", "m-", _WORDS),
+    (3, 7, 1, b"\x00\x00\x63\x62\x03\xff", "m-", _WORDS),
+)
+_CAPTURE_OBJECTS, _PERIOD, _SORT_METHOD, _SORT_OBJECT, _IN_USE = const(3), const(4), const(5), const(6), const(7)
 _SORT_FIFO = const(1)
 _DATA = const(1)
 _RECORD_NAME = b"\x00\x00\x80\x02\x00\xff"
 _FIELD_CNT = const(6)
-# capture_objects: (class, logical name, attribute, element of it; 0 = all of it)
-_COLUMNS = ((CLOCK_CLASS, CLOCK_NAME, 2, 0),) + tuple([(_DATA, _RECORD_NAME, 2, i) for i in range(1, 7)])
+COLUMN_CNT = const(7)
 _NO_SORT_OBJECT = (0, bytes(6), 0, 0)
 
 
-class _Columns:
-    """Array source of capture_objects."""
-
-    generation = 0
-
-    def count(self) -> int:
-        return len(_COLUMNS)
-
-    def encode_item(self, index: int, writer: "Writer") -> None:
-        _write_column(_COLUMNS[index], writer)
+def column(index: int) -> "tuple[int, bytes, int, int]":
+    """Capture object of a column: class, logical name, attribute, element of it (0 = all of it)."""
+    return (_DATA, _RECORD_NAME, 2, index) if index else (CLOCK_CLASS, CLOCK_NAME, 2, 0)
 
 
-class EventLog:
-    """Both objects of the log. `sap_of(row)` gives the SAP of a node; it is asked per record.
+class EventLogs:
+    """RowSource of the four logs, key = category. `sap_of(row)` gives the SAP of a node; it is asked per record."""
 
-    Value of attribute 2: its mark is the number of records ever added at `begin`.
-    """
-
-    def __init__(self, log: "Log", capacity: int, clock: "ClockSource", sap_of: "Callable[[int], int]") -> None:
-        self._log = log
-        self._capacity = capacity
-        self._clock = clock
+    def __init__(self, log: "Log", clock: "Clock", sap_of: "Callable[[int], int]") -> None:
+        self.log = log
+        self.clock = clock
         self._sap_of = sap_of
 
     def objects(self) -> "list[CosemObject]":
-        """The profile and the Data object of the last record."""
-        profile = CosemObject(
-            _PROFILE,
-            1,
-            obis(0, 0, 99, 98, 0),
-            [
-                self,
-                Array(_Columns()),
-                number(UINT32, 0),
-                number(ENUM, _SORT_FIFO),
-                Encoded(lambda writer: _write_column(_NO_SORT_OBJECT, writer)),
-                Encoded(lambda writer: writer.number(UINT32, len(self._log))),
-                number(UINT32, self._capacity),
-            ],
-            _METHOD_CNT,
-        )
-        return [profile, data(_RECORD_NAME, Encoded(self._encode_last))]
+        """The profiles and the Data object of the last record."""
+        return objects(_ROWS, self) + [data(_RECORD_NAME, Encoded(self._encode_last))]
 
-    # --- value of the buffer ---
+    def value(self, key: int, attribute: int, field: int, item: int) -> "int | bytes":
+        """All attributes but the buffer."""
+        if attribute == _CAPTURE_OBJECTS:
+            return column(item)[field]
+        if attribute == _SORT_OBJECT:
+            return _NO_SORT_OBJECT[field]
+        if attribute == _IN_USE:
+            return self.log.end(key) - self.log.first(key)
+        if attribute == _PERIOD:
+            return 0
+        return _SORT_FIFO if attribute == _SORT_METHOD else self.log.capacity(key)
 
-    def begin(self) -> int:
-        """Records ever added: the rows are those there are now, oldest first."""
-        return self._log.total
+    def count(self, key: int, attribute: int) -> int:
+        """Columns."""
+        return COLUMN_CNT
 
-    def chunk_cnt(self, mark: int) -> int:
-        """Head and rows."""
-        return 1 + min(mark, self._capacity)
+    def generation(self, key: int, attribute: int) -> int:
+        """The columns never change."""
+        return 0
 
-    def is_intact(self, mark: int, chunk: int) -> bool:
-        """The next row to be sent has not been overwritten."""
-        return self._number(mark, max(chunk, 1)) >= self._log.total - len(self._log)
+    def special(self, key: int, attribute: int) -> "Value":
+        """The whole buffer."""
+        return Records(self, key)
 
-    def encode_chunk(self, chunk: int, writer: "Writer", mark: int) -> None:
-        """Head, then one row."""
-        if not chunk:
-            writer.array(min(mark, self._capacity))
-            return
-        record = self._log.record(self._log.total - 1 - self._number(mark, chunk))
-        writer.structure(1 + _FIELD_CNT)
-        write_date_time(writer, self._clock, record[0])
-        self._write_fields(record, writer)
+    def select(self, key: int, attribute: int, selector: int, reader: "Reader") -> "Value | None":
+        """Selective access by range of time and by entry."""
+        records = Records(self, key)
+        if selector == BY_RANGE:
+            wanted = Range(reader, COLUMN_CNT, column)
+            return records if wanted.narrow(records, self.clock) else None
+        return records if Entries(reader, COLUMN_CNT).narrow(records) else None
 
-    def _number(self, mark: int, chunk: int) -> int:
-        """Serial number, from 0, of the record that is row `chunk` - 1 of a read begun at `mark`."""
-        return mark - min(mark, self._capacity) + chunk - 1
+    def call(self, now: int, key: int, method: int, reader: "Reader | None", writer: "Writer") -> int:
+        """reset: the records are gone, and the log says so."""
+        if reader is None:
+            return apdu.TYPE_UNMATCHED
+        reader.number(INT8)
+        lost = self.log.end(key) - self.log.first(key)
+        self.log.clear(key)
+        self.log.add(NOTICE, events.LOG_CLEARED, a=key, b=lost)
+        return apdu.SUCCESS
+
+    # --- rows ---
+
+    def write_record(self, writer: "Writer", category: int, serial: int, mask: int) -> None:
+        """The columns of one record whose bits are set in `mask`."""
+        record = self.log.at(category, serial)
+        writer.structure(sum([mask >> i & 1 for i in range(COLUMN_CNT)]))
+        if mask & 1:
+            self.clock.write(writer, record[0])
+        self._write_fields(record, writer, mask)
 
     def _encode_last(self, writer: "Writer") -> None:
         writer.structure(_FIELD_CNT)
-        record = self._log.record() if len(self._log) else (0, 0, 0, -1, 0, 0)
-        self._write_fields(record, writer)
+        record = self.log.record() if len(self.log) else (0, 0, 0, -1, 0, 0)
+        self._write_fields(record, writer, 0xFF)
 
-    def _write_fields(self, record: "tuple[int, int, int, int, int, int]", writer: "Writer") -> None:
+    def _write_fields(self, record: "tuple[int, int, int, int, int, int]", writer: "Writer", mask: int) -> None:
         uptime_s, level, event, node, a, b = record
-        writer.number(UINT32, uptime_s)
-        writer.number(UINT8, level)
-        writer.number(UINT16, event)
-        writer.number(UINT16, self._sap_of(node) if node >= 0 else 0)
-        writer.number(INT32, a)
-        writer.number(INT32, b)
+        sap = self._sap_of(node) if node >= 0 else 0
+        fields = ((UINT32, uptime_s), (UINT8, level), (UINT16, event), (UINT16, sap), (INT32, a), (INT32, b))
+        for i in range(_FIELD_CNT):
+            if mask >> i + 1 & 1:
+                writer.number(fields[i][0], fields[i][1])
 
 
-def _write_column(column: "Column", writer: "Writer") -> None:
-    class_id, logical_name, attribute, element = column
-    writer.structure(4)
-    writer.number(UINT16, class_id)
-    writer.octets(logical_name)
-    writer.number(INT8, attribute)
-    writer.number(UINT16, element)
+class Records:
+    """Value: the records `first` <= serial < `end` of a category, as they were when it was made, oldest first."""
+
+    def __init__(self, logs: "EventLogs", category: int) -> None:
+        self._logs = logs
+        self.category = category
+        self.first = logs.log.first(category)
+        self.end = logs.log.end(category)
+        self.mask = (1 << COLUMN_CNT) - 1
+
+    def uptime_s(self, serial: int) -> int:
+        """When a record was made."""
+        return self._logs.log.at(self.category, serial)[0]
+
+    def begin(self) -> int:
+        """Nothing to mark: the serial numbers say it."""
+        return 0
+
+    def chunk_cnt(self, mark: int) -> int:
+        """Head and rows."""
+        return 1 + self.end - self.first
+
+    def is_intact(self, mark: int, chunk: int) -> bool:
+        """The next row to be sent is still there."""
+        return self.first == self.end or self.first + max(chunk, 1) - 1 >= self._logs.log.first(self.category)
+
+    def encode_chunk(self, chunk: int, writer: "Writer", mark: int) -> None:
+        """Head, then one row."""
+        if chunk:
+            self._logs.write_record(writer, self.category, self.first + chunk - 1, self.mask)
+        else:
+            writer.array(self.end - self.first)

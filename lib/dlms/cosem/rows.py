@@ -3,8 +3,8 @@
 
 row = (key, class id, version, logical name, methods, attributes from 2 on). Attributes are words:
 type letters of LETTERS, one = the value itself, more = a structure, "[" in front = an array of them,
-"-" = not in this device, "*" = a Value the source has; ":" + letter = roles that may write it.
-Methods: one letter of roles each, "-" = listed, not callable.
+"-" = not in this device, "*" in front = read as a Value the source has, "*3" that one with access selectors
+1 and 2; ":" + letter at the end = roles that may write it. Methods: a letter of roles each, "-" = not callable.
 Law: an object costs a few words of RAM; everything else is made when it is asked for.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from dlms.axdr import Reader, Writer
-    from dlms.cosem.object import Method, Setter
+    from dlms.cosem.object import Method, Selector, Setter
     from dlms.cosem.values import Value
 
     Row = tuple[int, int, int, bytes, str, str]
@@ -36,16 +36,20 @@ if TYPE_CHECKING:
         """`field` counts the elements of a structure from 0, `item` those of an array."""
 
         def value(self, key: int, attribute: int, field: int, item: int) -> "int | bytes": ...
+
+    class FullSource(RowSource, Protocol):
+        """What sources of rows with "[", "*", "*3", ":" or methods have besides."""
+
         def count(self, key: int, attribute: int) -> int:
             """Elements of an array."""
 
         def generation(self, key: int, attribute: int) -> int:
             """Changes whenever such an array changes."""
 
-    class ActiveSource(RowSource, Protocol):
-        """What sources of rows with "*", ":" or methods have besides."""
-
         def special(self, key: int, attribute: int) -> "Value": ...
+        def select(self, key: int, attribute: int, selector: int, reader: "Reader") -> "Value | None":
+            """As Selector of dlms.cosem.object."""
+
         def put(self, now: int, key: int, attribute: int, fields: "list[int | bytes]") -> int:
             """Data-Access-Result of writing `fields`, whose types are the row's."""
 
@@ -76,6 +80,11 @@ def _roles(letter: str) -> int:
     return ROLE_NONE if at < 0 else _ROLES[at]
 
 
+def _letters_of(word: str) -> str:
+    """The types in a word."""
+    return word.partition(":")[0].lstrip("[*3")
+
+
 def _tag(letter: str) -> int:
     return _TAGS[_LETTERS.index(letter)]
 
@@ -88,15 +97,15 @@ class RowValue:
         self._key = key
         self._attribute = attribute
         self._is_array = word[0] == "["
-        self._letters = word.partition(":")[0].lstrip("[")
+        self._letters = _letters_of(word)
 
     def begin(self) -> int:
         """The generation of an array."""
-        return self._source.generation(self._key, self._attribute) if self._is_array else 0
+        return self._source.generation(self._key, self._attribute) if self._is_array else 0  # type: ignore[attr-defined]
 
     def chunk_cnt(self, mark: int) -> int:
         """Head and elements of an array, else one."""
-        return 1 + self._source.count(self._key, self._attribute) if self._is_array else 1
+        return 1 + self._source.count(self._key, self._attribute) if self._is_array else 1  # type: ignore[attr-defined]
 
     def is_intact(self, mark: int, chunk: int) -> bool:
         """The array has not changed since `begin`."""
@@ -109,7 +118,7 @@ class RowValue:
         elif chunk:
             self._encode(chunk - 1, writer)
         else:
-            writer.array(self._source.count(self._key, self._attribute))
+            writer.array(self._source.count(self._key, self._attribute))  # type: ignore[attr-defined]
 
     def _encode(self, item: int, writer: "Writer") -> None:
         letters = self._letters
@@ -191,7 +200,7 @@ class RowObject(CosemObject):
         """Of an attribute with ACCESS_WRITE."""
         if not self._writers(index):
             return super().setter(index)
-        key, letters = self._row[0], self._at(index).partition(":")[0]
+        key, letters = self._row[0], _letters_of(self._at(index))
         return lambda now, reader: self._source.put(now, key, index, read_fields(reader, letters))  # type: ignore[attr-defined]
 
     def may_call(self, index: int, role: int) -> bool:
@@ -210,9 +219,17 @@ class RowObject(CosemObject):
         """It stands in the object list of `role`."""
         if super().is_seen_by(role):
             return True
-        return any([self._writers(index) & role for index in range(2, self.attribute_cnt + 1)]) or any(
+        writers = [word[0] for word in self._row[5].split(":")[1:]]
+        return any([_roles(letter) & role for letter in writers]) or any(
             [_roles(letter) & role for letter in self._row[4]]
         )
+
+    def selection(self, index: int) -> "tuple[int, Selector | None]":
+        """(mask of access selectors, who makes the selection) of an attribute; (0, None) = none."""
+        if not self.has(index) or index == 1 or not self._at(index).startswith("*3"):
+            return super().selection(index)
+        key = self._row[0]
+        return 3, lambda selector, reader: self._source.select(key, index, selector, reader)  # type: ignore[attr-defined]
 
 
 def objects(rows: "tuple[Row, ...]", source: "RowSource", readers: int = 0) -> "list[CosemObject]":

@@ -246,6 +246,8 @@ class KeyStore:
         return error
 
     def _keep(self, octets: bytearray) -> bool:
+        if self.error:
+            return False
         if self._staged is not None:
             raise LocalError("key store: activate first")
         is_kept = self._record.save(_sealed(octets))

@@ -33,7 +33,8 @@ NONE = const(-1)
 
 
 class Lockout:
-    """`row_cnt` pairs are remembered. All times in milliseconds, at most MAX_MS."""
+    """`row_cnt` pairs are remembered. Times in milliseconds, at most MAX_MS. Client SAPs are those of keyed
+    clients (1 to 127), peers their addresses as octets."""
 
     def __init__(self, row_cnt: int, first_ms: int, longest_ms: int, slow_ms: int) -> None:
         self._rows = bytearray(_ROW_LEN * row_cnt)

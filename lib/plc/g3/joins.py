@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _EUI_LEN = const(8)
 _DECLINE = const(0xFFFF)
+_SLOT_TRIES = const(2)  # of the modem for one message
+_SLOT_MARGIN_S = const(2)
 _STALE_S = const(600)  # a JOIN_COMPLETE may still come from a rekey that ended so lately
 
 
@@ -60,6 +62,7 @@ class Joins:
         self._new_key = Command(self)
         self._key = Command(self)
         self._old_key = Command(self)
+        self._time = Command(self, 16)
 
     def frame_table(self) -> "dict[int, FrameHandler]":
         """Messages of the modem that are ours."""
@@ -174,6 +177,7 @@ class Joins:
         timeout_ms = self._shared.settings.timeout_ms("request_timeout_ms")
         self._new_key.load_set(pib.SPACE_LBP, pib.LBP_REKEY_GMK, 0, gmk, timeout_ms)
         self._modem.desk.push(now, self._new_key)
+        self._slot_time(now, (self._shared.settings.timeout_ms("rekey.timeout_s") - _SLOT_MARGIN_S) // _SLOT_TRIES)
         if self._shared.settings["rekey.preload"]:
             self._key.load_set(pib.SPACE_MAC, pib.MAC_KEY_TABLE, index, gmk, timeout_ms)
             self._modem.desk.push(now, self._key)
@@ -189,7 +193,7 @@ class Joins:
             self.rekey.ready(now, is_ok)
         elif command is self._old_key:
             self.rekey.old_key_dropped(is_ok)
-        elif self._key.mv[0] == adp.LBP_SET:
+        elif command is self._key and self._key.mv[0] == adp.LBP_SET:
             self.rekey.ended(now, is_ok)
 
     def rekey_distribute(self, now: int, row: int) -> bool:
@@ -208,6 +212,7 @@ class Joins:
 
     def rekey_end(self, now: int, index: int, gmk: memoryview) -> None:
         """The coordinator itself switches; the last word is a request that is confirmed."""
+        self._slot_time(now, self._shared.settings["lbp_timeout_s"])
         self._flag(adp.SET_REKEY_PHASE, 0)
         self._mv[0] = adp.ACTIVATE_NEW_KEY
         self._send(1)
@@ -220,6 +225,17 @@ class Joins:
         timeout_ms = self._shared.settings.timeout_ms("request_timeout_ms")
         self._old_key.load_set(pib.SPACE_MAC, pib.MAC_KEY_TABLE, index, nonsense, timeout_ms)
         self._modem.desk.push(now, self._old_key)
+
+    def _slot_time(self, now: int, seconds: int) -> None:
+        """How long the modem holds a slot for a message.
+
+        NOTE: a silent node holds one for two of them, and with none free the modem passes over a REKEY
+        without a word: a few silent nodes would cost others their tries.
+        """
+        timeout_ms = self._shared.settings.timeout_ms("request_timeout_ms")
+        value = pib.number_octets(max(seconds, 1), 2)
+        self._time.load_set(pib.SPACE_LBP, pib.LBP_MSG_TIMEOUT, 0, value, timeout_ms)
+        self._modem.desk.push(now, self._time)
 
     def _flag(self, code: int, flag: int) -> None:
         self._mv[0] = code

@@ -21,9 +21,11 @@ from app.console import Console
 from app.forwarder import Forwarder
 from app.medium_sfsk import segment_settings
 from app.own_device import Parts, own_device
+from app.own_signature import Signature
 from app.push import PushRoute
 from app.replies import HEADROOM
 from app.sessions import Listener, Session
+from app.settings import Settings
 from app.startup import rules_from
 from base.log import Log
 from base.slab import Slab
@@ -67,6 +69,8 @@ parts = Parts()
 parts.config, parts.clock, parts.log, parts.table = config, clock, log, table
 parts.medium_objects, parts.serial, parts.version, parts.interpreter = sfsk_objects(segment.cosem), b"1", b"1", b"1"
 parts.own = new_counters()
+parts.settings, parts.signature = Settings(None, config, log), Signature(iter(()))
+parts.slab, parts.exchanges = slab, forwarder.exchanges
 parts.counters = (forwarder.counters, listener.counters, segment.counters, push.counters, parts.own)
 forwarder.medium, forwarder.device, forwarder.push = segment, own_device(parts), push
 console = Console(table, "0.0.0.0:4059")

@@ -44,9 +44,14 @@ class LbpPort:
             return
         mac = self._modem.mac
         journey = mesh.Journey(path, mesh.lbp_lens(nsdu), lambda passed: passed[-1].on_lbp(nsdu, mac))
-        journey.on_first = self._guarded(done)
+        journey.on_first = self._guarded(lambda status: self._first_hop(path, status, done))
         journey.on_break = lambda station: self._modem.routes.forget(path[-1].short_addr)
         journey.start()
+
+    def _first_hop(self, path: "list[Station]", status: int, done: Done) -> None:
+        if status != codes.OK:  # as for data: the next frame looks for another way
+            self._modem.routes.forget(path[-1].short_addr)
+        done(status)
 
     def _guarded(self, done: Done) -> Done:
         """done, unless the modem was reset meanwhile."""
