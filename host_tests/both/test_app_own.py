@@ -173,12 +173,12 @@ def test_facts_are_where_they_belong_and_live():
     parts.counters[0].inc(2, 500)
     parts.counters[2].inc(0, 2)
     parts.counters[2].inc(2, 1)
-    registers = [read(found[bytes((0, 0, 128, 5, e, 255))], 2) for e in range(9)]
+    registers = [read(found[bytes((0, 0, 128, 6, e, 255))], 2) for e in range(9)]
     assert registers[2:] == [40, 3, 7, 9, 505, 3, 1200] and registers[1] > 0
-    assert read(found[b"\x00\x00\x80\x05\x02\xff"], 3) == [0, 255]
-    assert b"\x00\x00\x80\x05\x09\xff" not in found
+    assert read(found[b"\x00\x00\x80\x06\x02\xff"], 3) == [0, 255]
+    assert b"\x00\x00\x80\x06\x09\xff" not in found
     parts.channel_permille = lambda: 423
-    made = _facts(parts)[b"\x00\x00\x80\x05\x09\xff"]
+    made = _facts(parts)[b"\x00\x00\x80\x06\x09\xff"]
     assert (read(made, 2), read(made, 3)) == (423, [-1, 56])
 
 

@@ -247,3 +247,34 @@ def test_reset_is_for_management_and_is_itself_a_record_of_security():
     assert len(logs.rows(COMMUNICATION)) == read(made, 7) == 1
     assert call(logs.objects[SECURITY], 1, b"\x0f\x00", ROLE_MANAGEMENT) == 0
     assert [row[3:] for row in logs.rows(SECURITY)] == [[events.LOG_CLEARED, 0, SECURITY, 1]]
+
+
+def test_records_of_all_kinds_are_found_by_the_order_they_came_in():
+    log = Log(64)
+    log.add(NOTICE, events.LOG_CLEARED)
+    log.add(NOTICE, events.GATEWAY_UP)
+    for _ in range(30):  # 24 are kept
+        log.add(NOTICE, events.WAN_OPEN)
+    assert log.total == 32
+    assert [log.seek(order) for order in (0, 1, 2, 7, 8, 31, 32, 99)] == [0, 1, 8, 8, 8, 31, 32, 32]
+    assert (log.by_order(0)[2], log.by_order(1)[2], log.by_order(8)[2]) == (events.LOG_CLEARED, 0, events.WAN_OPEN)
+    for order in (2, 7, 32):
+        try:
+            log.by_order(order)
+        except LocalError:
+            continue
+        raise AssertionError(order)
+    log.clear(SECURITY)
+    assert log.seek(0) == 1
+
+
+def test_records_press_when_they_fill_more_than_half_of_their_kind():
+    log = Log(64)
+    for i in range(13):
+        assert not log.is_pressing(0)
+        log.add(NOTICE, events.WAN_OPEN)
+        assert log.is_pressing(0) == (i == 12)
+    assert not log.is_pressing(1) and not log.is_pressing(13)
+    for _ in range(9):
+        log.add(NOTICE, events.GATEWAY_UP)
+    assert log.is_pressing(13) and not log.is_pressing(14)

@@ -151,7 +151,7 @@ class Forwarder:
 
     def is_on_line(self) -> bool:
         """A request is on the air, or its answer is waited for."""
-        for exchange in self.exchanges:
+        for exchange in self.exchanges.slots:
             if ON_AIR <= exchange.state <= REPLIED:
                 return True
         return False

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from base.counters import Counters
     from base.log import Log
     from base.slab import Slab
+    from dlms.cosem.clock import Clock
     from dlms.cosem.object import CosemObject, Method
     from gateway.exchange import Exchanges
     from gateway.registration import Table
@@ -37,7 +38,7 @@ def _sap_assignment(parts: "Parts") -> "CosemObject":
 
 def own_objects(parts: "Parts") -> "list[CosemObject]":
     """Every object of SAP 1 but its association view, which the device adds."""
-    clock = own_clock(parts.clock, parts.log, parts.config, parts.settings)
+    clock = parts.own_clock()
     objects = Facts(parts).objects()
     objects.append(_sap_assignment(parts))
     objects.append(clock.cosem_object())
@@ -57,6 +58,7 @@ class Parts:
     config: Config
     settings: "Settings"
     clock: "object"
+    _own_clock: "Clock | None" = None
     log: "Log"
     table: "Table"
     medium_objects: "list[CosemObject]"
@@ -71,6 +73,12 @@ class Parts:
     exchanges: "Exchanges"
     channel_permille: "Callable[[], int] | None" = None  # the line's use, where somebody measures it
     reset_cause = 0
+
+    def own_clock(self) -> "Clock":
+        """The one Clock, made when it is first asked for."""
+        if self._own_clock is None:
+            self._own_clock = own_clock(self.clock, self.log, self.config, self.settings)
+        return self._own_clock
 
     def own_ldn(self) -> bytes:
         """Logical device name of SAP 1."""

@@ -34,18 +34,18 @@ _DATA = (
     ("config_hash", 1, 0, b"\x00\x00\x80\x04\x06\xff", "", "o"),
     ("waiting_settings", 1, 0, b"\x00\x00\x80\x04\x07\xff", "", "o"),
 )
-# Registers 0-0:128.5.e.255: value, {scaler, unit}; method reset is not callable.
+# Registers 0-0:128.6.e.255: value, {scaler, unit}; method reset is not callable.
 _REGISTERS = (
-    ("heap_used", 3, 0, b"\x00\x00\x80\x05\x00\xff", "-", "I be"),
-    ("heap_free", 3, 0, b"\x00\x00\x80\x05\x01\xff", "-", "I be"),
-    ("buffers_free", 3, 0, b"\x00\x00\x80\x05\x02\xff", "-", "I be"),
-    ("buffers_least", 3, 0, b"\x00\x00\x80\x05\x03\xff", "-", "I be"),
-    ("exchanges_open", 3, 0, b"\x00\x00\x80\x05\x04\xff", "-", "I be"),
-    ("exchanges_most", 3, 0, b"\x00\x00\x80\x05\x05\xff", "-", "I be"),
-    ("refusals", 3, 0, b"\x00\x00\x80\x05\x06\xff", "-", "I be"),
-    ("modem_resets", 3, 0, b"\x00\x00\x80\x05\x07\xff", "-", "I be"),
-    ("nodes", 3, 0, b"\x00\x00\x80\x05\x08\xff", "-", "I be"),
-    ("channel_use", 3, 0, b"\x00\x00\x80\x05\x09\xff", "-", "I be"),
+    ("heap_used", 3, 0, b"\x00\x00\x80\x06\x00\xff", "-", "I be"),
+    ("heap_free", 3, 0, b"\x00\x00\x80\x06\x01\xff", "-", "I be"),
+    ("buffers_free", 3, 0, b"\x00\x00\x80\x06\x02\xff", "-", "I be"),
+    ("buffers_least", 3, 0, b"\x00\x00\x80\x06\x03\xff", "-", "I be"),
+    ("exchanges_open", 3, 0, b"\x00\x00\x80\x06\x04\xff", "-", "I be"),
+    ("exchanges_most", 3, 0, b"\x00\x00\x80\x06\x05\xff", "-", "I be"),
+    ("refusals", 3, 0, b"\x00\x00\x80\x06\x06\xff", "-", "I be"),
+    ("modem_resets", 3, 0, b"\x00\x00\x80\x06\x07\xff", "-", "I be"),
+    ("nodes", 3, 0, b"\x00\x00\x80\x06\x08\xff", "-", "I be"),
+    ("channel_use", 3, 0, b"\x00\x00\x80\x06\x09\xff", "-", "I be"),
 )
 _UNIT_COUNT, _UNIT_PERCENT = 255, 56  # Blue Book 4.3.2.2
 

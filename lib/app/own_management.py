@@ -4,7 +4,6 @@
 Law: nothing here can stall forwarding: one step per second, one flash write per request.
 """
 
-from app.own_device import WallClock
 from app.own_restart import OwnRestart
 from app.own_segment import DISCOVERY, OwnSegment
 from app.own_settings import OwnSettings
@@ -33,8 +32,7 @@ class OwnManagement:
     ) -> None:
         segment = OwnSegment(parts, management, access_list, sink)
         restarting = OwnRestart(parts, store, restart)
-        clock = WallClock(parts.clock, parts.log)
-        restarting.moment = lambda: clock.calendar(None)
+        restarting.moment = parts.own_clock().calendar
         restarting.discover = lambda now: segment.execute(now, DISCOVERY)
         is_sfsk = parts.config.text("medium") == "sfsk"
         self.objects = OwnSettings(parts.settings).objects(is_sfsk) + segment.objects() + restarting.objects()

@@ -99,19 +99,19 @@ class OwnEvents:
 
     def is_pending(self) -> bool:
         """A record waits to be pushed."""
-        oldest = self._log.total - len(self._log)
-        if self._next < oldest:
-            self.lost += oldest - self._next  # NOTE: what they were nobody can say any more
-            self._next = oldest
-        while self._next < self._log.total:
-            if self._kind(self._next) & self.kinds:
+        while True:
+            kept = self._log.seek(self._next)
+            self.lost += kept - self._next  # NOTE: what they were nobody can say any more
+            self._next = kept
+            if kept == self._log.total:
+                return False
+            if self._kind(kept) & self.kinds:
                 return True
             self._next += 1
-        return False
 
-    def lag(self) -> int:
-        """Records from the oldest that waits to the newest."""
-        return self._log.total - self._next if self.is_pending() else 0
+    def is_pressing(self) -> bool:
+        """Records that wait will soon be overwritten."""
+        return self.is_pending() and self._log.is_pressing(self._next)
 
     def oldest_s(self) -> int:
         """Uptime second of the oldest that waits; only when `is_pending`."""
@@ -126,6 +126,9 @@ class OwnEvents:
         self._passed = 0
         count, at = 0, self._next
         while at < self._log.total and count < most:
+            at = self._log.seek(at)
+            if at == self._log.total:
+                break
             if self._kind(at) & kinds & self.kinds:
                 uptime_s, _, event, node, a, b = self._record(at)
                 wall = boot_s + uptime_s if boot_s else 0
@@ -143,7 +146,7 @@ class OwnEvents:
         self._next = max(self._next, self._after)
 
     def _record(self, number: int) -> "tuple[int, int, int, int, int, int]":
-        return self._log.record(self._log.total - 1 - number)
+        return self._log.by_order(number)
 
     def _kind(self, number: int) -> int:
         event = self._record(number)[2]

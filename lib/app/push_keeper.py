@@ -29,15 +29,14 @@ _MOST_EVENTS = const(32)  # in one record on flash
 
 
 class Keeper:
-    """`capacity`: records of the log. Changed while running: `after_s` a notification waits in RAM
+    """Changed while running: `after_s` a notification waits in RAM
     until it goes to flash; `writes_a_day`; `heartbeat_s`, 0 = none."""
 
-    def __init__(self, route: "PushRoute", turns: "Turns", delivery: "Delivery", log: "Log", capacity: int) -> None:
+    def __init__(self, route: "PushRoute", turns: "Turns", delivery: "Delivery", log: "Log") -> None:
         self._route = route
         self._turns = turns
         self._delivery = delivery
         self._log = log
-        self._capacity = capacity
         self._day = -1
         self._writes_before = 0  # of this day
         self._is_spared = False
@@ -89,7 +88,7 @@ class Keeper:
         if self._log.total == self._seen or not own.is_pending():
             return
         age_s = self._log.now_s - own.oldest_s()
-        if self._is_time(age_s, max(self.after_s, _EVENTS_AFTER_S), 2 * own.lag() > self._capacity):
+        if self._is_time(age_s, max(self.after_s, _EVENTS_AFTER_S), own.is_pressing()):
             self._keep_events()
 
     def _is_time(self, age_s: int, after_s: int, is_nearly_full: bool) -> bool:

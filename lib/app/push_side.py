@@ -64,7 +64,7 @@ class PushSide:
         self.turns = Turns(route, own, log, self._wall_s)
         self.turns.ring = self._ring(config, store)
         self.delivery = Delivery(route, self.turns, targets(config), self.pace, self._random)
-        self.keeper = Keeper(route, self.turns, self.delivery, log, config.number("log_records"))
+        self.keeper = Keeper(route, self.turns, self.delivery, log)
         self.duties = (("push", self.delivery.run), ("push-keeper", self.keeper.run))
         route.wake = self.delivery.wake
         self.apply()

@@ -78,7 +78,7 @@ class Log:
             return
         category = events.category(event)
         off = self._off(category, self._nexts[category])
-        struct.pack_into(_ROW, self._rows, off, self.now_s, level, event, node, a, b, self._total & 0x3FFFFFFF)
+        struct.pack_into(_ROW, self._rows, off, self.now_s, level, event, node, a, b, self._total)
         self._nexts[category] += 1
         self._total += 1
         if self.listener is not None:
@@ -88,26 +88,65 @@ class Log:
         """(uptime s, level, event, node, a, b) of a record with `first` <= serial < `end`."""
         return struct.unpack_from(_ROW, self._rows, self._off(category, serial))[:6]
 
+    @property
+    def total(self) -> int:
+        """Records ever added, of all categories: the order the next one will have."""
+        return self._total
+
+    def seek(self, order: int) -> int:
+        """Order of the oldest record kept that has at least this one; `total` when there is none."""
+        found = self._total
+        for category in range(len(self._caps)):
+            serial = self._find(category, order)
+            if serial < self._nexts[category]:
+                found = min(found, self._order(category, serial))
+        return found
+
+    def is_pressing(self, order: int) -> bool:
+        """Records from `order` on fill more than half the room of a category: the first of them are soon lost."""
+        for category in range(len(self._caps)):
+            if 2 * (self._nexts[category] - self._find(category, order)) > self._caps[category]:
+                return True
+        return False
+
+    def by_order(self, order: int) -> "tuple[int, int, int, int, int, int]":
+        """As `at`, of the record that was added when there were `order`. LocalError when it is not kept any more."""
+        for category in range(len(self._caps)):
+            serial = self._find(category, order)
+            if serial < self._nexts[category] and self._order(category, serial) == order:
+                return self.at(category, serial)
+        raise LocalError("no such record")
+
     def record(self, back: int = 0) -> "tuple[int, int, int, int, int, int]":
         """As `at`, of the record `back` places before the newest of all. LocalError when there is none."""
-        ends = list(self._nexts)
-        found = -1
+        order = self._total
         for _ in range(back + 1):
-            found = self._newest(ends)
-            ends[found] -= 1
-        return self.at(found, ends[found])
+            order = self._before(order)
+        return self.by_order(order)
 
-    def _newest(self, ends: "list[int]") -> int:
-        """Category with the newest record before `ends`."""
-        found, newest = -1, -1
-        for category in range(len(ends)):
-            if ends[category] > self.first(category):
-                order = struct.unpack_from("<i", self._rows, self._off(category, ends[category] - 1) + _ORDER_OFF)[0]
-                if order > newest:
-                    found, newest = category, order
-        if found < 0:
-            raise LocalError("no such record")
+    def _before(self, order: int) -> int:
+        """Order of the newest record kept before `order`; -1 when there is none."""
+        found = -1
+        for category in range(len(self._caps)):
+            serial = self._find(category, order) - 1
+            if serial >= self.first(category):
+                found = max(found, self._order(category, serial))
         return found
+
+    def _find(self, category: int, order: int) -> int:
+        """Serial number of the first record kept with at least this order, else `end`."""
+        low, high = self.first(category), self._nexts[category]
+        while low < high:
+            middle = (low + high) // 2
+            if self._order(category, middle) < order:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _order(self, category: int, serial: int) -> int:
+        order: int = struct.unpack_from("<i", self._rows, self._off(category, serial) + _ORDER_OFF)[0]
+        return order
 
     def _off(self, category: int, serial: int) -> int:
         place = serial % self._caps[category]

@@ -64,6 +64,11 @@ class Clock:
         """As TimeSource."""
         return self._source.utc_s(uptime_s)
 
+    def calendar(self) -> "tuple[int, int, int, int, int, int, int] | None":
+        """Local (year, month, day, weekday 1 = Monday, hour, minute, second) of now; None while it is not known."""
+        utc_s = self._source.utc_s(None)
+        return None if utc_s is None else date_time.calendar_of(utc_s - 60 * self.rules.deviation_min(utc_s))
+
     def status(self) -> int:
         """Clock status octet of now."""
         utc_s = self._source.utc_s(None)
