@@ -269,7 +269,9 @@ def test_configured_so_the_network_moves_and_everybody_comes_along_with_his_sap(
     assert rig.segment.modem.pan_id == pan_id + 1
     assert [a for _, a, _ in records(rig, events.PAN_STARTED)] == [pan_id, pan_id + 1]
     rig.run_until(lambda: all(node.is_member and node.pan_id == pan_id + 1 for node in rig.sim.nodes.values()), 4000)
-    rig.run(60)
+    for node in rig.sim.nodes.values():
+        node.options.orphan_s = 86400.0
+    rig.run(120)
     assert {title: rig.table.find(title) for title in rig.sim.nodes} == rows
     read_all(rig, range(3), 60)
 
