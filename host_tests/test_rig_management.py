@@ -29,6 +29,7 @@ from dlms.server import Limits, LogicalDevice
 from host_tests.peers.cosem_hes import CosemHes
 from host_tests.peers.gurux_hes import GuruxHes
 from host_tests.peers.hes import OCTET_STRING, UINT16, Hes, Typed
+from host_tests.rig_support.g3 import g3_rig
 from host_tests.test_rig_own_device import get as raw_get
 from tools.hes.errors import HesError, HesRefused
 from tools.hes.managing import Desk
@@ -92,14 +93,15 @@ class PlainGurux(GuruxHes):
         self._associate(GXDLMSSecureClient(True, 1, server_sap, Authentication.NONE, None, InterfaceType.WRAPPER))
 
 
+def plain_device(parts: Any) -> LogicalDevice:
+    """SAP 1 with a management client that needs no keys."""
+    manager = Client(1, ROLE_MANAGEMENT, CONF_KEYED, False, 512)
+    return LogicalDevice(own_objects(parts), (public_client(), manager), Limits(max_pdu=640), parts.own)
+
+
 @pytest.fixture
 def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
     """Three meters registered; the management client needs no keys."""
-
-    def plain_device(parts: Any) -> LogicalDevice:
-        manager = Client(1, ROLE_MANAGEMENT, CONF_KEYED, False, 512)
-        return LogicalDevice(own_objects(parts), (public_client(), manager), Limits(max_pdu=640), parts.own)
-
     monkeypatch.setattr(tools.rig, "own_device", plain_device)
     made = Rig(SegmentOptions(meters=3))
     made.run_until_registered(3)
@@ -271,3 +273,32 @@ def test_forwarding_goes_on_while_everything_is_asked_for(rig: Rig, desk: Desk) 
         rig.run_until(lambda: head.replies, 30)
         answered.append((rig.kernel.now_us - began) / 1e6)
     assert max(answered) < 12, answered
+
+
+# --- the same on G3 ---
+
+
+@pytest.fixture
+def pan(monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """Three nodes joined; the management client needs no keys."""
+    monkeypatch.setattr(tools.rig, "own_device", plain_device)
+    made = g3_rig(3)
+    made.run_until_registered(3)
+    made.run(90)
+    return made
+
+
+def test_on_g3_a_node_is_pinged_removed_and_kept_out_and_nothing_is_discovered(pan: Rig) -> None:
+    desk = Desk(PlainSession(RigWire(pan)), _KEYS, wait=pan.run)
+    title = pan.table.title(1)
+    assert desk.run("ping", "0x11").startswith(title.hex().upper() + " answered after ")
+    for unknown in ("discover", "repeaters"):
+        with pytest.raises(HesRefused):
+            desk.run(unknown, "")
+    desk.run("block", title.hex())
+    assert pan.table.find(title) < 0
+    pan.run(600)
+    assert pan.table.find(title) < 0 and pan.table.count() == 2
+    desk.run("unlist", title.hex())
+    pan.run_until(lambda: pan.table.find(title) == 1 and pan.table.state(1) == 2, 1800)
+    assert "removed" in desk.run("remove", "0x10")
