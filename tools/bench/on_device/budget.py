@@ -17,10 +17,12 @@ sys.path.append("host_tests/both")
 from scripted_chip import ScriptedChip
 
 from app import config as configuration
+from app.access_list import AccessList
 from app.console import Console
 from app.forwarder import Forwarder
 from app.medium_sfsk import segment_settings
 from app.own_device import Parts, own_device
+from app.own_management import OwnManagement
 from app.own_signature import Signature
 from app.push import PushRoute
 from app.replies import HEADROOM
@@ -34,6 +36,7 @@ from dlms.stats import new_counters
 from gateway.registration import Table
 from gateway.router import Router
 from hal import clock
+from plc.access import Access
 from plc.sfsk.segment import Segment
 
 _NODES = 1200
@@ -47,6 +50,13 @@ class NoJournal:
 
     def assign(self, table, row, title):
         return True
+
+
+class NoFlash:
+    """A store without files."""
+
+    def load(self, name, mv, off):
+        return 0
 
 
 class Stuck:
@@ -72,6 +82,10 @@ parts.own = new_counters()
 parts.settings, parts.signature = Settings(None, config, log), Signature(iter(()))
 parts.slab, parts.exchanges = slab, forwarder.exchanges
 parts.counters = (forwarder.counters, listener.counters, segment.counters, push.counters, parts.own)
+access_list = AccessList(NoFlash(), Access(config.number("gateway.access_rows")), log)
+management = OwnManagement(parts, segment.management, access_list, forwarder, None, None)
+parts.medium_objects.extend(management.objects)
+parts.connect = management.connect
 forwarder.medium, forwarder.device, forwarder.push = segment, own_device(parts), push
 console = Console(table, "0.0.0.0:4059")
 now = 1
