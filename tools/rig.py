@@ -34,6 +34,7 @@ from app.access_list import AccessList  # noqa: E402
 from app.forwarder import Forwarder  # noqa: E402
 from app.own_device import Parts, own_device  # noqa: E402
 from app.own_management import OwnManagement  # noqa: E402
+from app.own_push import OwnPush  # noqa: E402
 from app.own_signature import Signature  # noqa: E402
 from app.replies import HEADROOM  # noqa: E402
 from app.sessions import Listener  # noqa: E402
@@ -237,6 +238,7 @@ class Rig:
         sink, restart = self.forwarder, lambda: self.restarts.append(self.kernel.now_us)
         management = OwnManagement(parts, side.management, self.access_list, sink, self.store, restart)
         parts.medium_objects.extend(management.objects)
+        parts.medium_objects.extend(OwnPush(self.settings, None).objects())
         parts.connect = management.connect
         return management
 

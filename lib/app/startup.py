@@ -7,6 +7,7 @@ from binascii import unhexlify
 from app import class_rules
 from app.media import own_saps
 from app.own_firewall import firewall_object
+from app.own_push import OwnPush
 from base import events
 from base.log import LEVELS, NOTICE, WARNING
 from gateway.rules import Rules
@@ -60,15 +61,19 @@ def push_duties(
     random_octets: "Callable[[int], bytes]",
     identity: "TlsIdentity | None",
 ) -> "tuple[tuple[str, Callable[[Duty], Coroutine[object, object, None]]], ...]":
-    """What the supervisor has to keep running so that `push.targets` are told; nothing without any."""
-    if not parts.config["push.targets"]:
-        return ()
-    from app.push_side import PushSide  # only where it is wanted: RAM
+    """What the supervisor has to keep running so that `push.targets` are told; nothing without any.
 
-    side = PushSide(route, parts, store, random_octets)
-    if parts.config["tls.push"] and identity is not None:
-        side.use_tls(identity)
-    return side.duties
+    The objects that say and set how it is done join those of SAP 1 in any case.
+    """
+    side = None
+    if parts.config["push.targets"]:
+        from app.push_side import PushSide  # only where it is wanted: RAM
+
+        side = PushSide(route, parts, store, random_octets)
+        if parts.config["tls.push"] and identity is not None:
+            side.use_tls(identity)
+    parts.medium_objects.extend(OwnPush(parts.settings, side).objects())
+    return () if side is None else side.duties
 
 
 def live_settings(settings: "Settings", config: "Config", log: "Log") -> None:
