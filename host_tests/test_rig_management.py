@@ -20,8 +20,10 @@ from gurux_dlms.objects import GXDLMSActionSchedule, GXDLMSScriptTable
 from gurux_dlms.secure import GXDLMSSecureClient
 
 import tools.rig
+from app import schema_push
 from app.config import load
 from app.own_device import own_objects
+from app.schema import LIVE
 from dlms.apdu import CONF_KEYED
 from dlms.association import Client, public_client
 from dlms.cosem.object import ROLE_MANAGEMENT
@@ -302,3 +304,8 @@ def test_on_g3_a_node_is_pinged_removed_and_kept_out_and_nothing_is_discovered(p
     desk.run("unlist", title.hex())
     pan.run_until(lambda: pan.table.find(title) == 1 and pan.table.state(1) == 2, 1800)
     assert "removed" in desk.run("remove", "0x10")
+
+
+def test_every_setting_said_to_be_live_is_taken_by_somebody(rig: Rig) -> None:
+    elsewhere = {"firewall", *schema_push.LIVE}  # main.py, app.push_side: they need a WAN
+    assert set(LIVE) - set(rig.settings._live) == elsewhere

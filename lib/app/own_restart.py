@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _SCRIPT_TABLE = b"\x00\x00\x0a\x00\x81\xff"
 _RESTART = const(1)  # the script
 _ANSWER_MS = const(2000)  # the answer goes out before the restart
-_SETTLED_S = const(60)  # no restart sooner after the last: a loop of them would be an outage
+_SETTLED_S = const(30)  # no restart sooner after the last: a loop of them would be an outage
 _CONFIRM_MS = const(60000)  # between attempts at a factory reset
 _MOST_TIMES = const(4)
 _MOST_LATE_S = const(10)  # a turn of the upkeep that came so late still meets what was due meanwhile
