@@ -23,6 +23,7 @@ from app.console import Console
 from app.forwarder import Forwarder
 from app.own_device import Parts, own_device
 from app.own_management import OwnManagement
+from app.own_security import own_security
 from app.own_signature import Signature
 from app.pumps import ModemReader, Timer
 from app.push import PushRoute
@@ -33,6 +34,7 @@ from app.startup import (
     access_objects,
     live_settings,
     log_configuration,
+    log_keys,
     log_start,
     push_duties,
     router_extras,
@@ -50,6 +52,7 @@ from gateway.registration import Table
 from gateway.router import Router
 from hal import clock
 from hal.code import signature_of
+from hal.aes import cipher
 from hal.leaf import leaf
 from plc.access import Access
 
@@ -64,6 +67,7 @@ log = Log(config.number("log_records"), LEVELS.index(config.text("log_level")))
 settings = Settings(store, config, log)
 live_settings(settings, config, log)
 access_list = AccessList(store, Access(config.number("gateway.access_rows")), log)
+security = own_security(config, store, cipher, leaf.random_octets, leaf.serial_number())
 journal = Journal(store)
 table = Table(
     config.number("gateway.nodes"),
@@ -84,6 +88,7 @@ around.access = access_list.access
 around.access_list = access_list
 around.serial = leaf.serial_number()
 around.random_octets = leaf.random_octets
+around.unwrap = security.keys.unwrap
 around.port = port
 around.table = table
 around.sink = forwarder
@@ -104,7 +109,8 @@ parts.log = log
 parts.table = table
 parts.medium_objects = side.objects + access_objects(config, listener.door.firewall, identity)
 parts.own = new_counters()
-parts.counters = (forwarder.counters, listener.counters, segment.counters, push.counters, parts.own)
+parts.security = security
+parts.counters = (forwarder.counters, listener.counters, segment.counters, push.counters, parts.own, security.counters)
 parts.serial = leaf.serial_number()
 parts.version = VERSION
 parts.interpreter = sys.version.encode()
@@ -139,6 +145,7 @@ def on_up() -> None:
 async def run() -> None:
     """Start the duties; the supervisor never returns."""
     log_configuration(log, config, wiped)
+    log_keys(log, security.keys.error)
     is_restored = upkeep.restore()
     # NOTE: not restored: nobody may be registered, for SAPs could move. SAP 1 says why, for as long as it takes
     # somebody to look: a reset would cure nothing, and a modem nobody has started shows no sign of life.

@@ -63,3 +63,12 @@ def test_a_start_that_wiped_says_how_many_files():
     log = Log(8)
     startup.log_configuration(log, config(()), 7)
     assert [log.record()[at] for at in (2, 4)] == [events.FACTORY_RESET_DONE, 7]
+
+
+def test_a_gateway_without_keys_says_how_it_gets_some(monkeypatch):
+    monkeypatch.setattr(startup.sys, "stdout", io.StringIO())
+    startup.log_keys(Log(8), "no keys: not provisioned")
+    assert "tools/provision.py" in startup.sys.stdout.getvalue()
+    monkeypatch.setattr(startup.sys, "stdout", io.StringIO())
+    startup.log_keys(Log(8), "")
+    assert not startup.sys.stdout.getvalue()

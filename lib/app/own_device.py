@@ -52,7 +52,7 @@ class Parts:
     """What the objects are about; filled in by main.py, read when a client asks.
 
     `counters`: counter sets in the order of 0-0:128.1.e (0 forwarding, 1 sessions, 2 segment,
-    3 push, 4 `own`: what this device itself served and refused).
+    3 push, 4 `own`: what this device itself served and refused, 5 what its security refused).
     """
 
     config: Config
@@ -65,6 +65,7 @@ class Parts:
     connect: "Method | None" = None  # of the SAP assignment
     counters: "tuple[Counters, ...]"
     own: "Counters"
+    security: "DeviceSecurity | None" = None
     serial: bytes
     version: bytes
     interpreter: bytes

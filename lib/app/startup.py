@@ -129,3 +129,9 @@ def log_configuration(log: "Log", config: "Config", wiped: int = 0) -> None:
         log.add(WARNING, events.CONFIG_BAD, a=len(config.errors))
     for error in config.errors:  # in words, which a record cannot hold
         sys.stdout.write("%d WARNING config %s\n" % (log.now_s, error))
+
+
+def log_keys(log: "Log", error: str) -> None:
+    """Why SAP 1 has no keys, and what to do; nothing when it has."""
+    if error:
+        sys.stdout.write("%d WARNING keys %s; see docs/security.md, tools/provision.py\n" % (log.now_s, error))
