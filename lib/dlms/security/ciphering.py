@@ -39,9 +39,9 @@ from dlms.security.envelope import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from base.counters import Counters
+    from dlms.security.client_keys import ClientKeys
     from dlms.security.gcm import Gcm
     from dlms.security.invocation_counters import InvocationCounters
-    from dlms.security.key_store import ClientKeys
     from dlms.security.protection import Protection
 
 # service-error of the exception-response (facts/dlms.md 4).
@@ -172,8 +172,7 @@ class Ciphering:
         """The tag is right; then the text is deciphered too."""
         gcm = self.gcm
         gcm.start(_key(protection, keys, envelope.form), protection.title, envelope.counter)
-        gcm.add(mv, envelope.control_off, 1)
-        gcm.add(keys.authentication_key, 0, len(keys.authentication_key))
+        self._add_control(mv, envelope.control_off, keys)
         if is_bound:
             gcm.add(mv, envelope.bound_off, envelope.bound_len)
         if envelope.control & SC_ENCRYPTED:
@@ -199,10 +198,7 @@ class Ciphering:
         keys = protection.keys
         if keys is None or not keys.is_provisioned:
             raise LocalError("wrap without keys")
-        counter = self.invocation_counters.next_send()
-        if counter == NO_COUNTER:
-            self.counters.inc(stats.COUNTER)
-            raise CipheringError(stats.COUNTER, OTHER_REASON)
+        counter = self._take_counter()
         start = off + protection.header_len(plain_len)
         if start != plain_off:
             mv[start : start + plain_len] = mv[plain_off : plain_off + plain_len]
@@ -212,14 +208,24 @@ class Ciphering:
         self._writer.count(HEADER_LEN + plain_len + TAG_LEN)
         self._writer.octet(control)
         self._writer.unsigned(counter, 4)
-        gcm = self.gcm
-        gcm.start(_key(protection, keys), self.system_title, counter)
-        gcm.add(mv, start - HEADER_LEN, 1)
-        gcm.add(keys.authentication_key, 0, len(keys.authentication_key))
+        self.gcm.start(_key(protection, keys), self.system_title, counter)
+        self._add_control(mv, start - HEADER_LEN, keys)
         if protection.form == FORM_GENERAL_BOUND:
-            gcm.add(mv, off + 1, bound_len)
+            self.gcm.add(mv, off + 1, bound_len)
         self._seal(mv, start, plain_len, control)
         return start + plain_len + TAG_LEN - off
+
+    def _take_counter(self) -> int:
+        counter = self.invocation_counters.next_send()
+        if counter == NO_COUNTER:
+            self.counters.inc(stats.COUNTER)
+            raise CipheringError(stats.COUNTER, OTHER_REASON)
+        return counter
+
+    def _add_control(self, mv: memoryview, control_off: int, keys: "ClientKeys") -> None:
+        """What every tag covers: SC | AK."""
+        self.gcm.add(mv, control_off, 1)
+        self.gcm.add(keys.authentication_key, 0, len(keys.authentication_key))
 
     def _seal(self, mv: memoryview, start: int, plain_len: int, control: int) -> None:
         tag_off = start + plain_len

@@ -15,6 +15,7 @@ from base.constant_time import is_equal_at
 from base.errors import LocalError
 from dlms.apdu import HARDWARE_FAULT, OTHER_REASON, READ_WRITE_DENIED, SUCCESS, TYPE_UNMATCHED
 from dlms.security import keywrap
+from dlms.security.client_keys import MAX_KEY, POLICY_KNOWN, POLICY_LEAST, ROW_HEAD, ClientKeys, key_len_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,20 +43,12 @@ KEY_BROADCAST = const(1)
 KEY_AUTHENTICATION = const(2)
 KEY_MASTER = const(3)
 
-# Security policy of class 64 version 1: what must protect a request and a response.
-POLICY_REQUEST_AUTHENTICATED = const(0x04)
-POLICY_RESPONSE_AUTHENTICATED = const(0x20)
-POLICY_KNOWN = const(0x6C)  # authenticated and encrypted, both ways; signatures are not offered
-POLICY_LEAST = const(0x24)  # authenticated both ways: without a tag nothing is believed
-
 # Record: "GWKY", version, flags, suite of the device-wide keys, 0, first send counter (4), master key (32),
 # broadcast key (32), rows, CRC-32. Row: SAP, suite, policy, is provisioned, GUEK (32), GAK (32).
 _MAGIC = b"GWKY"
 _VERSION = const(1)
 _HEAD_LEN = const(12)
-_KEY_LEN = const(32)
 _ROWS_OFF = const(76)
-_ROW_HEAD = const(4)
 _ROW_LEN = const(68)
 RECORD_LEN = const(352)
 _FLAG_BEGUN = const(1)
@@ -64,51 +57,6 @@ _FLAG_BROADCAST = const(4)
 _FLAGS_OFF = const(5)
 _SUITE_OFF = const(6)
 _FIRST_SEND_OFF = const(8)
-
-
-def _key_len(suite: int) -> int:
-    return 32 if suite == 2 else 16
-
-
-class ClientKeys:
-    """What one client authenticates and is answered with; a view of its row of the record.
-
-    `encryption_key`, `authentication_key` are borrowed views of 16 octets, 32 in suite 2.
-    """
-
-    def __init__(self, row: int, sap: int) -> None:
-        self.row = row
-        self.sap = sap
-        self.is_provisioned = False
-        self.suite = 0
-        self.policy = 0
-        self.encryption_key = memoryview(b"")
-        self.authentication_key = memoryview(b"")
-
-    @property
-    def key_len(self) -> int:
-        """Octets of each key."""
-        return _key_len(self.suite)
-
-    @property
-    def needed_of_request(self) -> int:
-        """Bits 4 and 5 of the security control octet that every request must have."""
-        return self.policy << 2 & 0x30
-
-    @property
-    def needed_of_response(self) -> int:
-        """The same for what this device sends."""
-        return self.policy >> 1 & 0x30
-
-    def look_at(self, record: bytearray, off: int) -> None:
-        """Take over the row at `off`."""
-        self.is_provisioned = record[off + 3] == 1
-        self.suite = record[off + 1]
-        self.policy = record[off + 2]
-        keys = memoryview(record)
-        at = off + _ROW_HEAD
-        self.encryption_key = keys[at : at + self.key_len]
-        self.authentication_key = keys[at + _KEY_LEN : at + _KEY_LEN + self.key_len]
 
 
 class KeyStore:
@@ -173,14 +121,7 @@ class KeyStore:
         if keys is None or not keys.is_provisioned or not self.has_master or not transfers:
             return READ_WRITE_DENIED
         octets = bytearray(self._staged or self._octets)
-        master = _master_of(octets)
-        result = SUCCESS
-        for key_id, wrapped in transfers:
-            key = keywrap.unwrap(self._make_aes, master, wrapped)
-            if result == SUCCESS:
-                result = OTHER_REASON if key is None else _put_key(octets, keys, key_id, key)
-            _wipe(key)
-        _wipe(master)
+        result = self._put_keys(octets, keys, transfers)
         if result == SUCCESS and not self._record.save(_sealed(octets)):
             result = HARDWARE_FAULT
         if result != SUCCESS:
@@ -190,6 +131,17 @@ class KeyStore:
         self._staged = octets
         self._note_change(keys, transfers)
         return SUCCESS
+
+    def _put_keys(self, octets: bytearray, keys: ClientKeys, transfers: "Sequence[tuple[int, Octets]]") -> int:
+        master = _master_of(octets)
+        result = SUCCESS
+        for key_id, wrapped in transfers:
+            key = keywrap.unwrap(self._make_aes, master, wrapped)
+            if result == SUCCESS:
+                result = OTHER_REASON if key is None else _put_key(octets, keys, key_id, key)
+            _wipe(key)
+        _wipe(master)
+        return result
 
     def unwrap(self, wrapped: "Octets") -> "bytearray | None":
         """A key wrapped by the master key (RFC 3394); None: it is not, or there is no master key. Wipe it after use."""
@@ -214,9 +166,9 @@ class KeyStore:
             return 0
         changed = 0
         for keys in self.clients:
-            off = _row_off(keys.row) + _ROW_HEAD
+            off = _row_off(keys.row) + ROW_HEAD
             is_waiting = self._changed_rows & 1 << keys.row
-            if is_waiting and not is_equal_at(self._staged, off, self._octets, off, _KEY_LEN):
+            if is_waiting and not is_equal_at(self._staged, off, self._octets, off, MAX_KEY):
                 changed |= 1 << keys.row
         self._take(self._staged)
         self._staged = None
@@ -268,7 +220,7 @@ class KeyStore:
 
 def _master_of(octets: bytearray) -> bytearray:
     """A copy of the master key: wipe it."""
-    return bytearray(octets[_HEAD_LEN : _HEAD_LEN + _key_len(octets[_SUITE_OFF])])
+    return bytearray(octets[_HEAD_LEN : _HEAD_LEN + key_len_of(octets[_SUITE_OFF])])
 
 
 def _row_off(row: int) -> int:
@@ -279,17 +231,17 @@ def _put_key(octets: bytearray, keys: ClientKeys, key_id: int, key: bytearray) -
     """Put a key that came unwrapped where it belongs; an Action-Result."""
     is_of_client = key_id in (KEY_UNICAST, KEY_AUTHENTICATION)
     suite = keys.suite if is_of_client else octets[_SUITE_OFF]
-    if len(key) != _key_len(suite):
+    if len(key) != key_len_of(suite):
         return TYPE_UNMATCHED
-    row = _row_off(keys.row) + _ROW_HEAD
+    row = _row_off(keys.row) + ROW_HEAD
     if key_id == KEY_UNICAST:
         off = row
     elif key_id == KEY_AUTHENTICATION:
-        off = row + _KEY_LEN
+        off = row + MAX_KEY
     elif key_id == KEY_MASTER:
         off = _HEAD_LEN
     elif key_id == KEY_BROADCAST:
-        off = _HEAD_LEN + _KEY_LEN
+        off = _HEAD_LEN + MAX_KEY
         octets[_FLAGS_OFF] |= _FLAG_BROADCAST
     else:
         return TYPE_UNMATCHED

@@ -20,7 +20,7 @@ from dlms.security.envelope import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dlms.security.key_store import ClientKeys
+    from dlms.security.client_keys import ClientKeys
 
 _SERVICE_HEAD = const(1)
 _GENERAL_GLO_HEAD = const(10)  # tag, title with its length
