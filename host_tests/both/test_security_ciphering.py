@@ -234,6 +234,15 @@ def test_somebody_elses_titles_are_refused():
     assert server.open(nameless) == GET  # no title: that of the association
 
 
+def test_a_header_field_that_no_tag_covers_must_be_empty():
+    client, server = ends()
+    apdu = client.seal(form=FORM_GENERAL)
+    for at in (20, 21):  # date-time, other-information
+        assert apdu[at] == 0
+        assert server.reason(apdu[:at] + b"\x01\x55" + apdu[at + 1 :]) == stats.TAG
+    assert server.open(apdu) == GET
+
+
 def test_policy_says_what_is_enough_and_what_an_answer_gets():
     # policy: controls taken, control of an answer to 0x10
     for policy, taken, answered in (
