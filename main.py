@@ -115,7 +115,15 @@ parts.serial = leaf.serial_number()
 parts.version = VERSION
 parts.interpreter = sys.version.encode()
 parts.reset_cause = leaf.reset_cause()
-management = OwnManagement(parts, side.management, access_list, forwarder, store, leaf.reset)
+
+
+def restart() -> None:
+    """Planned: no invocation counter is skipped. Does not return."""
+    security.invocation_counters.settle()
+    leaf.reset()
+
+
+management = OwnManagement(parts, side.management, access_list, forwarder, store, restart)
 parts.medium_objects.extend(management.objects)
 parts.connect = management.connect
 parts.signature = Signature(signature_of(leaf.CODE_DIR))

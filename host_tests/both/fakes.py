@@ -167,7 +167,7 @@ class FakeDevice:
         self.answer = b"\xc4"
         self.closed = []
 
-    def request(self, now, connection, client_sap, apdu, off, length, out, out_off, out_max):
+    def request(self, now, connection, client_sap, apdu, off, length, out, out_off, out_max, peer=b""):
         if not self.answer:
             return 0
         reply = self.answer + bytes(apdu[off : off + length])

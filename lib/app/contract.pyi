@@ -26,6 +26,7 @@ class Device(Protocol):
         out: memoryview,
         out_off: int,
         out_max: int,
+        peer: bytes = ...,
     ) -> int: ...
     def close_connection(self, connection: int) -> None: ...
 

@@ -91,7 +91,7 @@ class Replies:
         try:
             dst = self._slab.view(out)
             answer_len = device.request(
-                now, session.number, client_sap, request, HEADROOM, length, dst, HEADROOM, self._slab.size
+                now, session.number, client_sap, request, HEADROOM, length, dst, HEADROOM, self._slab.size, session.peer
             )
         finally:
             if not answer_len:

@@ -231,9 +231,12 @@ class AssociationControl:
 
     def _distrust(self, now: int, client_sap: int, peer: bytes, error: CipheringError) -> None:
         """An InitiateRequest that is not genuine, or not new."""
-        if error.reason == reasons.STALE:
-            self._notice(events.OWN_REPLAY, client_sap, _last_octets(peer))
-        self._fail(now, client_sap, peer)
+        if error.reason != reasons.STALE:
+            self._fail(now, client_sap, peer)
+            return
+        # NOTE: no failed authentication: after a power cut of ours every head-end that keeps its own counter is
+        # behind. It is told the number and comes again at once; it must not meet a lock it earned by that.
+        self._notice(events.OWN_REPLAY, client_sap, _last_octets(peer))
 
     def _fail(self, now: int, client_sap: int, peer: bytes) -> None:
         """Authentication failed: make the peer wait, and say so."""

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""What the log keeps of clients of SAP 1: who authenticated, who failed, who changed or called what.
+
+Law: numbers only; neither a value that was written nor a key has a place in a record.
+"""
+
+from micropython import const
+
+from base import events
+from base.log import NOTICE, WARNING
+from dlms.apdu import SET_REQUEST, SUCCESS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from base.log import Log
+    from dlms.association import Association
+
+_TWO_IN_ONE = const(1000)  # a record has two arguments and this has four: two decimal numbers in each
+
+
+class OwnAudit:
+    """`notice` and `audit` as dlms.server.LogicalDevice calls them."""
+
+    def __init__(self, log: "Log") -> None:
+        self._log = log
+
+    def notice(self, event: int, a: int, b: int) -> None:
+        """An authentication, or what stood in its way."""
+        self._log.add(NOTICE if event == events.OWN_ASSOCIATED else WARNING, event, a=a, b=b)
+
+    def audit(self, association: "Association", tag: int, class_id: int, index: int, result: int) -> None:
+        """A SET or ACTION was answered with `result`."""
+        event = events.OWN_SET if tag == SET_REQUEST else events.OWN_ACTION
+        who = association.client.sap * _TWO_IN_ONE + result
+        self._log.add(NOTICE if result == SUCCESS else WARNING, event, a=who, b=class_id * _TWO_IN_ONE + index)
