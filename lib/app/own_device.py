@@ -13,6 +13,7 @@ from dlms.association import keyed_clients, public_client
 from dlms.cosem import basic
 from dlms.cosem.event_log import EventLogs
 from dlms.cosem.object import ROLE_MANAGEMENT, obis
+from dlms.cosem.security_setup import SecuritySetups
 from dlms.cosem.values import Array
 from dlms.server import Limits, LogicalDevice
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dlms.association import Client
     from dlms.cosem.clock import Clock
     from dlms.cosem.object import CosemObject, Method
+    from dlms.security.device_security import DeviceSecurity
     from gateway.exchange import Exchanges
     from gateway.registration import Table
 
@@ -47,6 +49,8 @@ def own_objects(parts: "Parts") -> "list[CosemObject]":
     objects.append(basic.data(obis(0, 0, 128, 3, 0), Array(NodeList(parts.table))))
     for e_group, counter_set in enumerate(parts.counters):
         objects.append(basic.counters(e_group, counter_set))
+    if parts.security is not None:
+        objects += SecuritySetups(parts.security, parts.log).objects()
     return objects + EventLogs(parts.log, clock, parts.table.sap).objects() + parts.medium_objects
 
 
@@ -73,6 +77,7 @@ class Parts:
     signature: "Signature"
     slab: "Slab"
     exchanges: "Exchanges"
+    security: "DeviceSecurity | None" = None
     channel_permille: "Callable[[], int] | None" = None  # the line's use, where somebody measures it
     reset_cause = 0
 

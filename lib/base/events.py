@@ -76,6 +76,13 @@ FACTORY_RESET = const(63)
 FACTORY_RESET_DONE = const(64)
 LOG_CLEARED = const(65)
 CLOCK_SET = const(66)
+KEYS_CHANGED = const(67)
+POLICY_CHANGED = const(68)
+SECURITY_REFUSED = const(69)
+IMAGE_INITIATED = const(70)
+IMAGE_VERIFIED = const(71)
+IMAGE_FAILED = const(72)
+IMAGE_NOT_INSTALLED = const(73)
 
 # Which of the four logs keeps a record: the standard log what is named nowhere here.
 _STANDARD = const(0)
@@ -86,7 +93,7 @@ _SECURITY_EVENTS = (
     ACCESS_CHANGED, ACCESS_DAMAGED, JOIN_UNKNOWN, JOIN_NOT_LISTED, JOIN_FORGED, REKEY_BEGUN, REKEY_ENDED, REKEY_MISSED,
     REKEY_WANTS_PSK, FRAME_COUNTER_JUMP, PSK_PROVIDED, TLS_OFF, TLS_CHANGED, LOG_CLEARED, OWN_ASSOCIATED,
     OWN_AUTHENTICATION_FAILED, OWN_LOCKED, OWN_REPLAY, OWN_UNPROVISIONED, OWN_SET, OWN_ACTION,
-    FACTORY_RESET, FACTORY_RESET_DONE,
+    FACTORY_RESET, FACTORY_RESET_DONE, KEYS_CHANGED, POLICY_CHANGED, SECURITY_REFUSED,
 )  # fmt: skip
 _COMMUNICATION_EVENTS = (
     NODE_UP, NODE_LOST, NODE_BACK, NODE_GONE, NODE_RESTORED, MODEM_UP, MODEM_DOWN, MODEM_RESET, MODEM_FAILED,
@@ -94,7 +101,7 @@ _COMMUNICATION_EVENTS = (
     WAN_BAD_LENGTH, PUSH_DROPPED, PAN_STARTED, PAN_CONFLICT, PAN_FOREIGN, JOINED, NODE_LEFT, NODE_KICKED,
     JOIN_IN_REKEY, JOIN_TABLE_FULL, JOIN_FAILED, JOIN_MISMATCH, PING_ENDED,
 )  # fmt: skip
-_FIRMWARE_EVENTS: "tuple[int, ...]" = ()
+_FIRMWARE_EVENTS = (IMAGE_INITIATED, IMAGE_VERIFIED, IMAGE_FAILED, IMAGE_NOT_INSTALLED)
 
 
 def category(event: int) -> int:
@@ -174,4 +181,11 @@ FORMATS = (
     "factory-reset-done files={a}",
     "log-cleared log={a} records={b}",
     "clock-set shift={a}",
+    "keys-changed client={a} keys={b}",
+    "policy-changed client={a} policy={b}",
+    "security-refused client={a} result={b}",
+    "image-initiated size={a} blocks={b}",
+    "image-verified size={a}",
+    "image-failed size={a}",
+    "image-not-installed size={a}",
 )
