@@ -107,6 +107,8 @@ parts.settings = settings
 parts.clock = clock
 parts.log = log
 parts.table = table
+parts.ledger = forwarder.ledger
+parts.channel_permille = forwarder.ledger.channel_permille
 parts.medium_objects = side.objects + access_objects(config, listener.door.firewall, identity)
 parts.own = new_counters()
 parts.security = security
@@ -142,6 +144,7 @@ upkeep = Upkeep(table, journal, log, clock)
 upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership, parts.signature) + side.timed
 upkeep.timed += management.timed
 upkeep.medium = segment
+upkeep.ledger = forwarder.ledger
 
 
 def on_up() -> None:

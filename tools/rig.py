@@ -213,6 +213,7 @@ class Rig:
         self.management = self._manage(parts, side)
         self.forwarder.device = self.device = own_device(parts)
         self.upkeep = Upkeep(self.table, self.journal, self.log, clock)
+        self.upkeep.ledger = self.forwarder.ledger
         self.upkeep.timed, self.upkeep.medium = (self.device, *side.timed, *self.management.timed), self.segment
 
     def _around(self) -> media.Around:
@@ -228,6 +229,8 @@ class Rig:
         parts = Parts()
         parts.config, parts.clock, parts.log, parts.table = self.config, clock, self.log, self.table
         parts.settings, parts.medium_objects = self.settings, medium_objects
+        parts.ledger = self.forwarder.ledger
+        parts.channel_permille = self.forwarder.ledger.channel_permille
         parts.own = new_counters()
         parts.counters = (self.forwarder.counters, self.listener.counters, self.segment.counters, parts.own)
         parts.serial, parts.version, parts.interpreter = SERIAL, b"rig", b"rig"

@@ -6,6 +6,7 @@ from fakes import ALMOST_WRAPPED
 from base.ticks import ticks_add
 from gateway import exchange as ex
 from gateway.exchange import Exchanges
+from gateway.ledger import Ledger
 from gateway.scheduler import Scheduler
 from gateway.traffic_class import BULK, CONTROL, ON_DEMAND
 
@@ -14,7 +15,7 @@ _LONG_MS = 500000  # longer than any of these tests plays
 
 
 class _Session:
-    pass
+    peer = b""
 
 
 class _Medium:
@@ -33,7 +34,7 @@ class Air:
 
     def __init__(self, capacity=16, shares=6):
         self.pool = Exchanges(capacity, 16)
-        self.scheduler = Scheduler(self.pool, shares)
+        self.scheduler = Scheduler(self.pool, shares, Ledger(None, 2, shares))
         self.medium = _Medium()
         self.now = _NOW
 
@@ -53,7 +54,7 @@ class Air:
         """The next one goes on the air; None when there is none."""
         exchange = self.pick()
         if exchange is not None:
-            exchange.begin(self.now)
+            exchange.begin(self.now, True)
             self.scheduler.went(exchange, self.medium)
         return exchange
 

@@ -10,7 +10,8 @@ from micropython import const
 from base.ticks import ticks_add, ticks_diff
 from gateway import answer, refusal
 from gateway.exchange import NOT_SENT, OVER, QUEUED, UNANSWERED
-from plc.medium import BROADCAST, STAT_TIMEOUT
+from gateway.ledger import LOST, ORPHANED, USED, Ledger
+from plc.medium import BROADCAST, STAT_LATE, STAT_TIMEOUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.admission import Admission
     from gateway.exchange import Exchange, Exchanges
     from gateway.registration import Table
+    from gateway.rules import Rules
     from gateway.scheduler import Scheduler
     from plc.contract import Medium
 
@@ -29,11 +31,12 @@ _MAX_TRIES = const(3)  # of handing one APDU to a modem that never got it on the
 class Endings:
     """Uses the forwarder's parts."""
 
-    def __init__(self, table: "Table", slab: "Slab", admission: "Admission", guard_ms: int) -> None:
+    def __init__(self, table: "Table", slab: "Slab", admission: "Admission", rules: "Rules") -> None:
+        self.ledger = Ledger(table, rules.ledger_minutes, rules.sessions_cnt)
         self._table = table
         self._slab = slab
         self._admission = admission
-        self._guard_ms = guard_ms
+        self._guard_ms = rules.guard_ms
 
     def wire(self, exchanges: "Exchanges", scheduler: "Scheduler", replies: "Replies", counters: "Counters") -> None:
         """The rest of what it needs, once."""
@@ -43,11 +46,23 @@ class Endings:
         self._counters = counters
 
     def left_air(self, now: int, exchange: "Exchange", medium: "Medium") -> None:
-        """The medium is through with it: what it cost is charged to its session."""
+        """The medium is through with it: what it cost is charged to its session and entered."""
         held_ms = max(ticks_diff(now, exchange.on_air_at), 0)
         confirm_ms = exchange.confirm_ms if exchange.confirm_ms >= 0 else held_ms
         spent_ms = medium.spent_ms(exchange.node, exchange.heard_len, confirm_ms, held_ms)
         self._scheduler.ended(exchange, spent_ms)
+        column = USED if exchange.heard_len or not exchange.expects_reply else LOST
+        if exchange.session is None:
+            column = ORPHANED
+        self.ledger.enter(now, exchange, column, spent_ms)
+        exchange.spent_ms = spent_ms
+
+    def came_late(self, now: int, exchange: "Exchange") -> None:
+        """The answer came while its node rests: counted once, for a second copy may follow."""
+        self._counters.inc(refusal.LATE)
+        self._table.note(exchange.node, STAT_LATE)
+        self.ledger.came_late(now, exchange.spent_ms)
+        exchange.spent_ms = 0
 
     def await_late_answer(self, now: int, exchange: "Exchange", cut_ms: int) -> None:
         """No answer came: its node rests, for the answer may still come and must meet nobody.

@@ -75,11 +75,12 @@ class Forwarder:
         self.exchanges = Exchanges(rules.exchanges_cnt, rules.per_node_cnt)
         self._copies = Copies()
         self.admission = Admission(table, router, self.exchanges, rules)
-        self._scheduler = Scheduler(self.exchanges, rules.sessions_cnt)
         self.counters = Counters(refusal.NAMES)
         self._replies = Replies(slab, self.counters, rules.refuse_by_exception)
         self._unasked = Unasked(table, self.exchanges, self.admission, self.counters, 2 * rules.guard_ms)
-        self._endings = Endings(table, slab, self.admission, rules.guard_ms)
+        self._endings = Endings(table, slab, self.admission, rules)
+        self.ledger = self._endings.ledger
+        self._scheduler = Scheduler(self.exchanges, rules.sessions_cnt, self.ledger)
         self._endings.wire(self.exchanges, self._scheduler, self._replies, self.counters)
         self._holds = 0
         self.push: "PushRoute | None" = None
@@ -166,7 +167,7 @@ class Forwarder:
         saps = (exchange.client_sap, exchange.server_sap)
         if not self.medium.submit(now, exchange.node, saps, view, exchange.off, exchange.length, expects_reply):
             return False
-        exchange.begin(now)
+        exchange.begin(now, expects_reply)
         self._scheduler.went(exchange, self.medium)
         return True
 
@@ -197,7 +198,7 @@ class Forwarder:
             return UPLINK_FOREIGN
         # NOTE: the guard goes on after a late answer: a second copy of it may still follow.
         if exchange.state == GUARD:
-            self._count_node(refusal.LATE, node, STAT_LATE)
+            self._endings.came_late(now, exchange)
             return UPLINK_FOREIGN
         # NOTE: before the confirm nothing can be an answer to this request; it is the late or
         # repeated answer to the one before (request, no answer, next request, late answer).

@@ -8,6 +8,7 @@ from app.config import Config
 from app.own_audit import OwnAudit
 from app.own_clock import own_clock
 from app.own_facts import Facts
+from app.own_ledger import ledger_objects
 from app.own_nodes import NodeList, SapList
 from dlms.association import keyed_clients, public_client
 from dlms.cosem import basic
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from dlms.cosem.object import CosemObject, Method
     from dlms.security.device_security import DeviceSecurity
     from gateway.exchange import Exchanges
+    from gateway.ledger import Ledger
     from gateway.registration import Table
 
 
@@ -49,6 +51,7 @@ def own_objects(parts: "Parts") -> "list[CosemObject]":
     objects.append(basic.data(obis(0, 0, 128, 3, 0), Array(NodeList(parts.table))))
     for e_group, counter_set in enumerate(parts.counters):
         objects.append(basic.counters(e_group, counter_set))
+    objects.extend(ledger_objects(parts.ledger, parts.table))
     if parts.security is not None:
         objects += SecuritySetups(parts.security, parts.log).objects()
     return objects + EventLogs(parts.log, clock, parts.table.sap).objects() + parts.medium_objects
@@ -67,6 +70,7 @@ class Parts:
     _own_clock: "Clock | None" = None
     log: "Log"
     table: "Table"
+    ledger: "Ledger"
     medium_objects: "list[CosemObject]"
     connect: "Method | None" = None  # of the SAP assignment
     counters: "tuple[Counters, ...]"

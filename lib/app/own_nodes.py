@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.registration import Table
 
 
-class _NodeRows:
+class NodeRows:
     """Walks the listed rows of the table in SAP order; remembers where the last item was."""
 
     def __init__(self, table: "Table") -> None:
@@ -54,7 +54,7 @@ class _NodeRows:
         return self._table.row_of_addr(self._table.addr(row)) == row
 
 
-class SapList(_NodeRows):
+class SapList(NodeRows):
     """Items of the SAP assignment list: SAP 1, the meters in SAP order, then extra SAPs.
 
     `ldn_prefix` "" gives the title as upper-case hex digits, else prefix + title octets.
@@ -91,7 +91,7 @@ class SapList(_NodeRows):
         return self._prefix + title if self._prefix else hexlify(title).upper()
 
 
-class NodeList(_NodeRows):
+class NodeList(NodeRows):
     """0-0:128.3.0: structure{SAP, title, address, state, credit, think ms, last heard s,
     requests, replies, time-outs, late} per node; last heard in uptime seconds, 0 = never."""
 

@@ -35,6 +35,7 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("gateway.queue_s", INT, 1, 600, 60, "longest wait for the air before a request is refused"),
     ("gateway.answer_s", INT, 1, 3600, 120, "a head-end waits so long; what cannot be answered by then is refused"),
     ("gateway.classes", CLASSES, 0, 16, _CLASS_RULES, "first that fits, else on-demand (docs/airtime.md)"),
+    ("gateway.ledger_minutes", INT, 2, 1440, 60, "minutes of the airtime ledger kept in RAM, 10 octets each"),
     ("gateway.guard_ms", INT, 0, 60000, 3000, "after a missing answer the node rests, so a late one meets nobody"),
     ("gateway.associations", INT, 4, 4096, 256, "(meter, client SAP) pairs owned at once"),
     ("gateway.association_s", INT, 10, 86400, 300, "an unused association no longer blocks other head-ends"),

@@ -42,6 +42,7 @@ def rules_from(config: "Config") -> Rules:
     rules.association_ms = 1000 * config.number("gateway.association_s")
     rules.sessions_cnt = config.number("wan.sessions") + 2  # one that is closing, and one for all beyond
     rules.answer_ms = 1000 * config.number("gateway.answer_s")
+    rules.ledger_minutes = config.number("gateway.ledger_minutes")
     rules.classes = tuple([class_rules.parse(rule) for rule in config["gateway.classes"]])  # type: ignore
     rules.own_saps = own_saps(config)
     rules.refuse_by_exception = config.text("gateway.refuse") == "exception"

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from app.supervisor import Duty
     from base.log import Log
     from gateway.journal import Journal
+    from gateway.ledger import Ledger
     from gateway.registration import Table
+    from plc.contract import Medium
 
 _PERIOD_MS = const(1000)
 _DAY_S = const(86400)
@@ -36,7 +38,8 @@ class Upkeep:
         self._failures = 0
         self._has_wall_clock = False
         self.timed: "tuple[object, ...]" = ()
-        self.medium: "object | None" = None
+        self.medium: "Medium | None" = None
+        self.ledger: "Ledger | None" = None
 
     def restore(self) -> bool:
         """Fill the table from flash; all nodes it knew count as online.
@@ -75,6 +78,8 @@ class Upkeep:
         """One second's work."""
         self._log.now_s = self._uptime.seconds(now)
         self._tell_time(now, self._clock.wall_s())  # type: ignore[attr-defined]
+        if self.ledger is not None and self.medium is not None:
+            self.ledger.on_own_air(now, self.medium.own_air_ms)
         for engine in self.timed:
             engine.on_deadline(now)  # type: ignore[attr-defined]
         if self._journal.failures != self._failures:
@@ -91,4 +96,4 @@ class Upkeep:
             self._has_wall_clock = True
             self._table.settle_quarantines()
         if self.medium is not None:
-            self.medium.set_clock(now, wall_s % _DAY_S)  # type: ignore[attr-defined]
+            self.medium.set_clock(now, wall_s % _DAY_S)

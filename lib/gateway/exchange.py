@@ -79,7 +79,9 @@ class Exchange:
         self.order = 0  # of arrival
         self.traffic_class = 0
         self.share = -1  # of the air: its session's, see gateway.scheduler
-        self.air_ms = 0  # charged to it so far
+        self.air_ms = 0  # charged while it is on the air
+        self.spent_ms = 0  # what that really took
+        self.expects_reply = True
         self.on_air_at = 0  # tick at which the medium took it
         self.confirm_ms = -1  # from there to the confirm, -1 = none yet
         self.answer_by = 0  # tick after which nobody waits for an answer
@@ -118,8 +120,9 @@ class Exchange:
         """The prefix the answer must carry, empty when there was none."""
         return memoryview(self._prefix)[: self.prefix_len] if self.prefix_len else b""
 
-    def begin(self, now: int) -> None:
+    def begin(self, now: int, expects_reply: bool) -> None:
         """The medium took it."""
+        self.expects_reply = expects_reply
         self.fire(now, SUBMITTED)
         self.tries += 1
         self.on_air_at = now
@@ -207,7 +210,7 @@ class Exchanges:
         exchange.prefix_len = 0
         exchange.answer_crc = -1
         exchange.share = -1
-        exchange.air_ms = exchange.heard_len = 0
+        exchange.air_ms = exchange.spent_ms = exchange.heard_len = 0
         exchange.answer_by = exchange.deadline
         self.open_cnt += 1
         self.max_open = max(self.max_open, self.open_cnt)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _ROW_LEN = const(32)
 _TITLE_LEN = const(8)  # octets kept per title; a 6-octet title is followed by two zeros
-# Offsets in a row; the last four-octet field holds the end of a quarantine (wall seconds).
+# Offsets in a row; the last four octets hold the end of a quarantine (wall seconds), and while
+# a node has the row two 16-bit sums of airtime.
 _STATE = const(8)
 _CREDIT = const(9)
 _HEARD = const(10)
@@ -259,6 +260,16 @@ class Table:
     def stat(self, row: int, what: int) -> int:
         """The counter `what` of a row, 0..65535."""
         return struct.unpack_from("<H", self._rows, row * _ROW_LEN + _STATS + 2 * what)[0]  # type: ignore[no-any-return]
+
+    def note_air(self, row: int, is_wasted: int, tenths: int) -> None:
+        """The node took so many tenths of a second of the line, for something or (1) for nothing; stays at 65535."""
+        off = row * _ROW_LEN + _UNTIL + 2 * is_wasted
+        struct.pack_into("<H", self._rows, off, min(self.air_ds(row, is_wasted) + tenths, 0xFFFF))
+
+    def air_ds(self, row: int, is_wasted: int) -> int:
+        """Tenths of a second as noted, 0..65535. Only for a row that a node holds."""
+        off = row * _ROW_LEN + _UNTIL + 2 * is_wasted
+        return self._rows[off] | self._rows[off + 1] << 8
 
     # --- inside ---
 

@@ -18,6 +18,7 @@ class Rules:
     refuse_by_exception = True
     sessions_cnt = 6  # with a share of the air each: wan.sessions, one that is closing and one for all beyond
     answer_ms = 120000
+    ledger_minutes = 60
     classes: "tuple[ClassRule, ...]" = ()
     uplink_reserve_cnt = 8
     own_saps: "tuple[int, ...]" = (0,)  # the medium's own, at both ends: nobody may use them from the WAN

@@ -19,6 +19,7 @@ from gateway.traffic_class import CLASSES_CNT, CONTROL
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gateway.exchange import Exchange, Exchanges
+    from gateway.ledger import Ledger
     from plc.contract import Medium
 
 _STARVE_MS = const(15000)  # of airtime: half a dozen long S-FSK exchanges
@@ -31,8 +32,9 @@ _NOBODY = const(-1)
 class Scheduler:
     """Picks from the pool. `shares` sessions have a virtual time of their own."""
 
-    def __init__(self, exchanges: "Exchanges", shares: int) -> None:
+    def __init__(self, exchanges: "Exchanges", shares: int, ledger: "Ledger") -> None:
         self._exchanges = exchanges
+        self._ledger = ledger
         self._sessions: "list[object | None]" = [None] * shares
         self._had = array("i", [0] * shares)  # ms of airtime
         self._floor = 0  # virtual time of the last one that went
@@ -52,6 +54,7 @@ class Scheduler:
         if share < 0:
             share = self._new_share()
             self._sessions[share] = exchange.session
+            self._ledger.new_share(share, exchange.session.peer)  # type: ignore[attr-defined]
         elif not self._is_busy(share):
             self._had[share] = max(self._had[share], self._floor)  # nobody saves up air by being idle
         exchange.share = share

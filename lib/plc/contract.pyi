@@ -48,6 +48,9 @@ class Medium(Protocol):
     @property
     def has_spare(self) -> bool:
         """Not only the last place is free; the last is for control requests. True where there is but one."""
+    @property
+    def own_air_ms(self) -> int:
+        """Line time of the segment's own traffic so far (on G3 an estimate), wrapping at 2**30."""
     def set_clock(self, now: int, second_of_day: int) -> None: ...
     def is_alive(self, now: int) -> bool:
         """The modem has given a sign of life lately; for the watchdog."""

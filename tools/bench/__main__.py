@@ -4,7 +4,18 @@
 import argparse
 from pathlib import Path
 
-from tools.bench import boot, channel, collection, control, forwarding, framing, g3_join, registration, sap_list
+from tools.bench import (
+    boot,
+    channel,
+    collection,
+    control,
+    forwarding,
+    framing,
+    g3_join,
+    ledger,
+    registration,
+    sap_list,
+)
 from tools.bench.report import DEFAULT_FILE, Report
 
 BENCHES = {
@@ -14,6 +25,7 @@ BENCHES = {
     "g3-join": g3_join.run,
     "channel": channel.run,
     "control": control.run,
+    "ledger": ledger.run,
     "sap-list": sap_list.run,
     "boot": boot.run,
     "framing": framing.run,

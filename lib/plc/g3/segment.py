@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from plc.g3.settings import Settings
 
 _ALL_ROOM = 7
+_PATH_LEN = 20  # octets of a path request with a few hops in it
+_JOIN_LEN = 280  # of LBP for one join: 40 + 72 + 96 + 58 + 14
 _EUI_LEN = 8
 
 
@@ -156,6 +158,13 @@ class Segment:
         """plc.contract.Medium.spent_ms: the modem takes one request at a time, until its confirm; others may
         go while the meter thinks."""
         return confirm_ms + (self.window.one_way_ms(node, reply_len) if reply_len else 0)
+
+    @property
+    def own_air_ms(self) -> int:
+        """plc.contract.Medium.own_air_ms: estimated, for the modem does most of it by itself (g3.md 7.1)."""
+        asked = self.counters.get(counts.PATHS_FOUND) + self.counters.get(counts.PATHS_FAILED)
+        paths_ms = 2 * asked * self.window.one_way_ms(-1, _PATH_LEN)
+        return paths_ms + self.counters.get(counts.JOINED) * self.window.one_way_ms(-1, _JOIN_LEN) & 0x3FFFFFFF
 
     @property
     def has_spare(self) -> bool:

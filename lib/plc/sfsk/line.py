@@ -53,6 +53,8 @@ class Line:
         self.state = FREE
         self.owner: "LineOwner | None" = None
         self.repeated_at = 0  # end of our own repetitions
+        self.data_owner: "LineOwner | None" = None  # everybody else is the segment itself
+        self.own_air_ms = 0  # line time of everybody else, wrapping at 2**30
         self._modem = modem
         self._air = air
         self._counters = counters
@@ -64,6 +66,7 @@ class Line:
         self._credit = 0
         self._window_ms = -1
         self._due = 0
+        self._begun_at = 0
         self._busy_until = 0
         self._is_busy_known = False
 
@@ -78,6 +81,7 @@ class Line:
         off, length = apdu
         msdu_len = length + llc.LLC_LEN
         self.owner = owner
+        self._begun_at = now
         self._slots = airtime.subframes(msdu_len)
         self._credit = credit
         self._window_ms = window_ms
@@ -196,6 +200,9 @@ class Line:
         owner = self.owner
         self.owner = None
         self.state = DRAIN if self._is_busy(now) else FREE
+        if owner is not self.data_owner:
+            until = self._busy_until if self.state == DRAIN else now
+            self.own_air_ms = self.own_air_ms + max(ticks_diff(until, self._begun_at), 0) & 0x3FFFFFFF
         if owner is not None:
             owner.on_line_over(now, outcome)
 

@@ -83,6 +83,7 @@ class Segment:
         self.modem = Modem(port, settings, self.counters, self, log)
         self.modem.busy_limit_ms = _BUSY_FAULT_MS + self._air.tx_ms(settings.max_msdu, 0)
         self.line = Line(self.modem, self._air, settings, self.counters)
+        self.line.data_owner = self
         self._think = Think(nodes, self._air, settings, self.modem.link)
         self.initiator = Initiator(self.modem, self.line, nodes, self._sink, settings, self._shared)
         self._turns = Turns(self.line, self.initiator, self._sink)
@@ -174,6 +175,11 @@ class Segment:
     def spent_ms(self, node: int, reply_len: int, confirm_ms: int, held_ms: int) -> int:
         """plc.contract.Medium.spent_ms: nobody else has the line meanwhile, think time included."""
         return held_ms
+
+    @property
+    def own_air_ms(self) -> int:
+        """plc.contract.Medium.own_air_ms."""
+        return self.line.own_air_ms
 
     # --- for the application and the COSEM classes ---
 

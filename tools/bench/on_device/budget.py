@@ -78,6 +78,7 @@ listener = Listener(forwarder, slab, config, clock, log)
 parts = Parts()
 parts.config, parts.clock, parts.log, parts.table = config, clock, log, table
 parts.medium_objects, parts.serial, parts.version, parts.interpreter = sfsk_objects(segment.cosem), b"1", b"1", b"1"
+parts.ledger = forwarder.ledger
 parts.own = new_counters()
 parts.settings, parts.signature = Settings(None, config, log), Signature(iter(()))
 parts.slab, parts.exchanges = slab, forwarder.exchanges
