@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""SAP 1: the firewall's rules and what they turned away (manufacturer's object 0-0:128.6.0)."""
+"""SAP 1: the firewall's rules and what they turned away (manufacturer's object 0-0:128.5.3)."""
 
 from app.firewall import DEFAULTS, SERVICES
 from dlms.axdr import UINT32, VISIBLE_STRING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Rules:
-    """Value of 0-0:128.6.0."""
+    """Value of 0-0:128.5.3."""
 
     def __init__(self, config: "Config", firewall: "Firewall") -> None:
         self._config = config
@@ -38,7 +38,7 @@ class _Rules:
 
 
 def firewall_object(config: "Config", firewall: "Firewall") -> "CosemObject":
-    """0-0:128.6.0: the rules, first match decides, and what they turned away."""
-    item = basic.data(obis(0, 0, 128, 6, 0), Encoded(_Rules(config, firewall).encode))
+    """0-0:128.5.3: the rules, first match decides, and what they turned away."""
+    item = basic.data(obis(0, 0, 128, 5, 3), Encoded(_Rules(config, firewall).encode))
     item.readers = ROLE_KEYED
     return item
