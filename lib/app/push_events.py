@@ -91,6 +91,7 @@ class OwnEvents:
         self._invoke_id = 0
         self.kinds = TOPOLOGY | JOIN | ALARM | SECURITY
         self.as_event = False
+        self.front = self.back = 0  # octets left free around an APDU, for ciphering
         self.health: "Callable[[], str]" = str
         self.lost = 0  # records that should have been pushed and were not
         self.rows = memoryview(bytearray(ROW_LEN * MOST_ROWS))
@@ -157,13 +158,14 @@ class OwnEvents:
     # --- the APDU ---
 
     def encode(self, rows: memoryview, count: int, dst: memoryview, wall: int) -> "tuple[int, int]":
-        """Write a notification of up to `count` of `rows` to dst[HEADROOM:]; (its length, events in it).
+        """Write a notification of up to `count` of `rows` to dst[HEADROOM + front:]; (its length, events in it).
 
         More than one becomes an array of event structures. `wall`: now, 0 = not known. At least
         one goes in; one that does not fit loses its text.
         """
         writer = self._writer
-        writer.open(dst, HEADROOM, self._end)
+        start = HEADROOM + self.front
+        writer.open(dst, start, self._end - self.back)
         if self.as_event:
             write_event_head(writer, _EVENT_CLASS, _EVENT_NAME, _EVENT_ATTRIBUTE)
             count = 1
@@ -178,7 +180,7 @@ class OwnEvents:
         else:
             self._write_event(writer, struct.unpack_from(_ROW, rows, 0))
         self.last[:] = rows[(count - 1) * ROW_LEN : count * ROW_LEN]
-        return writer.off - HEADROOM, count
+        return writer.off - start, count
 
     def encode_one(self, event: int, stamp: "tuple[int, int]", a: int, b: int, dst: memoryview) -> int:
         """A notification of something that is not in the log; `stamp` = wall seconds (it happened, now)."""

@@ -9,6 +9,7 @@ import gc
 
 from micropython import const
 
+from app import push_seal
 from app.push_delivery import Delivery, Pace
 from app.push_events import ALARM, JOIN, MOST_ROWS, SECURITY, TOPOLOGY, OwnEvents
 from app.push_keeper import Keeper
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from app.own_device import Parts
     from app.push import PushRoute
     from app.push_delivery import Target
+    from app.push_seal import Seal
     from app.settings import Settings
     from app.tls_identity import TlsIdentity
     from hal.store import FileStore
@@ -48,7 +50,12 @@ class PushSide:
     """Everything about notifications; `parts` as for SAP 1. `duties`: (name, factory) for the supervisor."""
 
     def __init__(
-        self, route: "PushRoute", parts: "Parts", store: "FileStore", random_octets: "Callable[[int], bytes]"
+        self,
+        route: "PushRoute",
+        parts: "Parts",
+        store: "FileStore",
+        random_octets: "Callable[[int], bytes]",
+        seal: "Seal | None" = None,
     ) -> None:
         config, log = parts.config, parts.log
         self._parts = parts
@@ -57,6 +64,7 @@ class PushSide:
         self._writer = Writer()
         self._sap_list = parts.sap_list()
         self._invoke_id = 0
+        self._seal = seal
         own = OwnEvents(log, parts.table, parts.serial, route.slab.size, parts.clock.calendar)  # type: ignore[attr-defined]
         own.health = self._health
         self.own = own
@@ -82,7 +90,11 @@ class PushSide:
         relay = config.text("push.relay")
         self._route.is_relaying = relay != "drop"
         self._route.add_origin = self._add_origin if relay == "add_origin_header" else None
-        self.own.kinds = (
+        seal = self._seal if config["push.cipher"] else None
+        self.turns.seal = seal.seal if seal is not None else None
+        self.turns.is_mute = bool(config["push.cipher"]) and (seal is None or not seal.can_seal())
+        self.own.front, self.own.back = (push_seal.FRONT_LEN, push_seal.BACK_LEN) if seal is not None else (0, 0)
+        self.own.kinds = 0 if self.turns.is_mute else (
             (TOPOLOGY | JOIN) * config.number("push.topology")
             | ALARM * config.number("push.alarms")
             | SECURITY * config.number("push.security")
@@ -104,8 +116,8 @@ class PushSide:
     def _register(self, settings: "Settings") -> None:
         """Let `settings` put changes into effect here."""
         for name in (
-            "relay", "topology", "alarms", "security", "form", "batch", "late_s", "random_s", "retries", "retry_min_s",
-            "retry_max_s", "retry_exponent", "heartbeat_s", "flash_after_s", "flash_writes",
+            "relay", "cipher", "topology", "alarms", "security", "form", "batch", "late_s", "random_s", "retries",
+            "retry_min_s", "retry_max_s", "retry_exponent", "heartbeat_s", "flash_after_s", "flash_writes",
         ):  # fmt: skip
             settings.register("push." + name, self.apply)
 

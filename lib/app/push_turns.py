@@ -54,6 +54,8 @@ class Turns:
         self.ring: "PushRing | None" = None
         self.batch = 1  # own events in one notification, at most
         self.late_s = 0  # 0 = nobody is told
+        self.seal: "Callable[[memoryview, int], int] | None" = None
+        self.is_mute = False  # nothing of our own is pushed: it should be ciphered and cannot
         self.is_heartbeat_due = False
 
     def boot_s(self) -> int:
@@ -66,11 +68,11 @@ class Turns:
         ring = self.ring
         if ring is not None and not ring.is_ready:
             return NOBODY  # what it holds goes first
-        if self.is_heartbeat_due:
+        if self.is_heartbeat_due and not self.is_mute:
             return HEARTBEAT
         if ring is not None and len(ring):
             return RING
-        has_own = self.own.is_pending()
+        has_own = not self.is_mute and self.own.is_pending()
         if len(self._route) and not (has_own and not self._was_own):
             return METER
         return OWN if has_own else NOBODY
@@ -88,13 +90,13 @@ class Turns:
             return self._load_ring(self.ring, view, client_sap)
         own, wall = self.own, self.wall_s()
         if turn == HEARTBEAT:
-            return _wpdu(view, client_sap, own.encode_one(HEARTBEAT_EVENT, (wall, wall), 0, 0, view))
+            return self._wpdu(view, client_sap, own.encode_one(HEARTBEAT_EVENT, (wall, wall), 0, 0, view))
         boot_s = self.boot_s()
         found = own.gather(own.rows, self.batch, _ALL_KINDS, boot_s)
         length, self._rows = own.encode(own.rows, found, view, wall)
         if self._rows < found:  # they did not all fit: the cursor will stand behind those that did
             own.gather(own.rows, self._rows, _ALL_KINDS, boot_s)
-        return _wpdu(view, client_sap, length)
+        return self._wpdu(view, client_sap, length)
 
     def _load_ring(self, ring: "PushRing", view: memoryview, client_sap: int) -> "memoryview | None":
         length = ring.peek_into(view, push.WPDU_OFF)
@@ -102,6 +104,10 @@ class Turns:
             return None
         if ring.kind != KIND_EVENTS:
             return view[push.WPDU_OFF : push.WPDU_OFF + length]
+        if self.is_mute:
+            self.own.lost += ring.count
+            ring.drop()
+            return None
         if ring.position != self._events_at:
             self._events_at, self._events_sent = ring.position, 0
         own = self.own
@@ -109,7 +115,7 @@ class Turns:
         count = min(ring.count - self._events_sent, self.batch, MOST_ROWS)
         own.rows[: ROW_LEN * count] = view[first : first + ROW_LEN * count]
         length, self._rows = own.encode(own.rows, count, view, self.wall_s())
-        return _wpdu(view, client_sap, length)
+        return self._wpdu(view, client_sap, length)
 
     def done(self, turn: int) -> None:
         """The socket took what `load` gave."""
@@ -136,7 +142,7 @@ class Turns:
 
     def late(self, client_sap: int) -> "memoryview | None":
         """The WPDU that says how many of those that follow are late and since when; None when none is."""
-        if not self.late_s:
+        if not self.late_s or self.is_mute:
             return None
         wall, boot_s = self.wall_s(), self.boot_s()
         count = self._route.came_before(self._log.now_s - self.late_s)
@@ -150,7 +156,7 @@ class Turns:
             age_s = wall - came if wall and came else -1
         if not count:
             return None
-        return _wpdu(view, client_sap, self.own.encode_one(LATE, (came, wall), count, age_s, view))
+        return self._wpdu(view, client_sap, self.own.encode_one(LATE, (came, wall), count, age_s, view))
 
     def give_back(self) -> None:
         """The connection has ended: free the buffer."""
@@ -166,8 +172,12 @@ class Turns:
             raise OSError(ENOMEM)
         return self._route.slab.view(self._buf)
 
-
-def _wpdu(view: memoryview, client_sap: int, length: int) -> memoryview:
-    """The WPDU around an APDU of our own at HEADROOM."""
-    encode_header_into(view, push.WPDU_OFF, OWN_SAP, client_sap, length)
-    return view[push.WPDU_OFF : HEADROOM + length]
+    def _wpdu(self, view: memoryview, client_sap: int, length: int) -> "memoryview | None":
+        """The WPDU around an APDU of our own, sealed where it has to be; None: refused, so we fall silent."""
+        if self.seal is not None:
+            length = self.seal(view, length)
+            if not length:
+                self.is_mute = True  # NOTE: not an error of the connection, else meters would wait for our flash
+                return None
+        encode_header_into(view, push.WPDU_OFF, OWN_SAP, client_sap, length)
+        return view[push.WPDU_OFF : HEADROOM + length]

@@ -16,6 +16,7 @@ ROWS: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("push.alarms", BOOL, 0, 0, True, "push own events: modem, table full, watchdog, flash, configuration, start"),
     ("push.security", BOOL, 0, 0, True, "push own events: failed authentications, lock-out, changed settings"),
     ("push.form", CHOICE, ("data", "event"), None, "data", "own events as DataNotification or EventNotification"),
+    ("push.cipher", BOOL, 0, 0, False, "own notifications ciphered with the management client's keys, or not sent"),
     ("push.batch", INT, 1, 16, 1, "own events in one DataNotification; above 1 an array, which fewer head-ends know"),
     ("push.heartbeat_s", INT, 0, 604800, 0, "between heartbeats with health data, 0 = none"),
     ("push.random_s", INT, 0, 3600, 0, "before the first attempt: at random up to so long"),

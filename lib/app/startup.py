@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.tls_identity import TlsIdentity
     from base.log import Log
     from dlms.cosem.object import CosemObject
+    from dlms.security.device_security import DeviceSecurity
     from gateway.registration import Table
     from hal.store import FileStore
 
@@ -61,6 +62,7 @@ def push_duties(
     store: "FileStore",
     random_octets: "Callable[[int], bytes]",
     identity: "TlsIdentity | None",
+    security: "DeviceSecurity | None" = None,
 ) -> "tuple[tuple[str, Callable[[Duty], Coroutine[object, object, None]]], ...]":
     """What the supervisor has to keep running so that `push.targets` are told; nothing without any.
 
@@ -70,7 +72,12 @@ def push_duties(
     if parts.config["push.targets"]:
         from app.push_side import PushSide  # only where it is wanted: RAM
 
-        side = PushSide(route, parts, store, random_octets)
+        seal = None
+        if security is not None:
+            from app.push_seal import Seal
+
+            seal = Seal(security)
+        side = PushSide(route, parts, store, random_octets, seal)
         if parts.config["tls.push"] and identity is not None:
             side.use_tls(identity)
     parts.medium_objects.extend(OwnPush(parts.settings, side).objects())
