@@ -193,9 +193,9 @@ def test_the_object_list_shows_what_each_client_may_do():
 
     selectors = b"\x01\x02\x0f\x01\x0f\x03"
     for sap, attributes, methods in (
-        (1, ((0x6D, b"\0"), (0x6F, selectors), (0x6F, b"\0"), (0x6D, b"\0")), (0x6D, 0x6D, 0x6D, 0x6D, 0)),
-        (32, ((0, b"\0"), (0x6E, b"\0"), (0, b"\0"), (0, b"\0")), (0,) * 5),
-        (127, ((0x6D, b"\0"), (0x6D, selectors), (0x6D, b"\0"), (0x6D, b"\0")), (0,) * 5),
+        (1, ((1, b"\0"), (3, selectors), (3, b"\0"), (1, b"\0")), (1, 1, 1, 1, 0)),
+        (32, ((0, b"\0"), (2, b"\0"), (0, b"\0"), (0, b"\0")), (0,) * 5),
+        (127, ((1, b"\0"), (1, selectors), (1, b"\0"), (1, b"\0")), (0,) * 5),
     ):
         assert bench.read(15, "0.0.40.0.0.255", 2, sap=sap).find(rights(attributes, methods)) > 0, sap
     assert bench.read(15, "0.0.40.0.0.255", 2, sap=16).find(name(NAME)) < 0

@@ -38,10 +38,10 @@ _MECHANISMS = const(2)
 _LN, _LN_CIPHERED = const(1), const(3)
 _NONE, _GMAC = const(0), const(5)
 _MOST_TOKEN = const(64)
-# Access modes of version 3 are bits: 0 read or call, 1 write, 2 authenticated request, 3 encrypted
-# request, 5 authenticated response, 6 encrypted response.
+# Access modes of version 3 are bits: 0 read or call, 1 write, then what an attribute asks for beyond the
+# security policy. Nothing here does: the policy (class 64) already wants every APDU of a keyed client
+# authenticated and encrypted. NOTE: gurux-dlms for Python knows no mode with both kinds of bits.
 _CALL = const(0x01)
-_PROTECTED = const(0x6C)
 _SELECTORS = const(8)
 
 
@@ -205,19 +205,18 @@ def _encode_object(item: CosemObject, role: int, writer: "Writer") -> None:
     writer.number(UINT8, item.version)
     writer.octets(item.logical_name)
     writer.structure(2)
-    protected = _PROTECTED if role & ROLE_KEYED else 0
     writer.array(item.attribute_cnt)
     for index in range(1, item.attribute_cnt + 1):
         mode = item.access(index, role)
         writer.structure(3)
         writer.number(INT8, index)
-        writer.number(ENUM, mode | protected if mode else ACCESS_NONE)
+        writer.number(ENUM, mode)
         _encode_selectors(item.selection(index)[0] if mode & ACCESS_READ else 0, writer)
     writer.array(item.method_cnt)
     for index in range(1, item.method_cnt + 1):
         writer.structure(2)
         writer.number(INT8, index)
-        writer.number(ENUM, _CALL | protected if item.may_call(index, role) else ACCESS_NONE)
+        writer.number(ENUM, _CALL if item.may_call(index, role) else ACCESS_NONE)
 
 
 def _encode_selectors(mask: int, writer: "Writer") -> None:
