@@ -120,7 +120,8 @@ parts.reset_cause = leaf.reset_cause()
 
 
 def restart() -> None:
-    """Planned: no invocation counter is skipped. Does not return."""
+    """Planned: no invocation counter is skipped, no notification lost. Does not return."""
+    push.save()
     security.invocation_counters.settle()
     leaf.reset()
 
@@ -132,7 +133,7 @@ parts.signature = Signature(signature_of(leaf.CODE_DIR))
 parts.slab = slab
 parts.exchanges = forwarder.exchanges
 
-duties_of_push = push_duties(push, parts, store, leaf.random_octets, identity)
+duties_of_push = push_duties(push, parts, store, leaf.random_octets, identity, security)
 
 forwarder.medium = segment
 forwarder.device = own_device(parts)

@@ -597,6 +597,60 @@ def test_an_outage_longer_than_the_log_keeps_topology_and_alarms(flash):
     assert one.count("push-flash-writes") < 30
 
 
+def test_a_planned_restart_loses_nothing(flash):
+    async def before(bench):
+        await bench.run(1)
+        bench.offer(1, 2, 3)
+        for node in range(40):
+            bench.log.add(NOTICE, events.NODE_LOST, node % 8)
+            bench.log.add(NOTICE, events.OWN_LOCKED)
+        bench.keeper.save()
+        assert len(bench.route) == 0
+
+    async def after(bench):
+        await bench.run(3)
+
+    one, two = outage({"fs": flash, "log_records": 128}, before, after)
+    assert two.got() == [1, 2, 3] and len(two.texts()) == 40 and one.slab.free_cnt == 6
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+def test_1200_nodes_that_return_after_a_blackout_are_all_told_in_order_and_meters_are_heard_meanwhile(flash, is_up):
+    """Ten a second: faster than either line can bring them back."""
+    came = {}
+
+    async def before(bench):
+        await bench.run(1)
+        bench.turns.batch = 4
+        for n in range(1200):
+            bench.log.add(NOTICE, events.NODE_BACK, n % 8)
+            if not n % 60:
+                bench.offer(n // 60)
+                came[n // 60] = bench.log.now_s
+            if not n % 10:
+                await bench.run(1)
+        if is_up:
+            await bench.run(5)
+            return
+        await bench.run(1200)
+        assert bench.count("push-dropped-oldest") == 0 == bench.own.lost
+        bench.up(True)
+        await bench.run(90)
+
+    async def story(bench):
+        bench.up(is_up)
+        await before(bench)
+
+    bench = play(story, fs=flash, log_records=512, capacity=8, buffers=12)
+    walls = [wall for wall, code, _ in bench.own_got() if code == 0xCC]
+    assert len(walls) == 1200 and walls == sorted(walls) and bench.count("own-events-lost") == 0
+    assert bench.got() == list(range(20)) and bench.is_at_rest()
+    if is_up:
+        assert bench.count("push-flash-writes") == 0 and bench.targets[0].connections <= 601  # each 200 ms at most
+    else:
+        assert bench.count("push-flash-writes") < 100
+
+
 def test_a_stranger_cannot_make_the_gateway_write_flash(flash):
     async def story(bench):
         bench.up(False)

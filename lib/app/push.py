@@ -62,6 +62,7 @@ class PushRoute:
         self._queue = Ring(capacity)
         self.is_relaying = True
         self.wake: "Callable[[], None] | None" = None
+        self.on_save: "Callable[[], None] | None" = None
         self.add_origin: "Callable[[int, memoryview, memoryview, int], int] | None" = None
         self.counters = Counters(NAMES)
 
@@ -94,6 +95,11 @@ class PushRoute:
             self.counters.inc(ORIGIN_TOO_LONG)  # NOTE: relayed as it is; a header is not worth a notification
         view[HEADROOM : HEADROOM + len(apdu)] = apdu
         return len(apdu)
+
+    def save(self) -> None:
+        """A restart is near: what waits goes to flash, where there is a ring."""
+        if self.on_save is not None:
+            self.on_save()
 
     # --- out ---
 

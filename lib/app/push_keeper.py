@@ -68,6 +68,18 @@ class Keeper:
         """Method push of a Push setup object: a heartbeat, and with it whatever waits."""
         self._turns.is_heartbeat_due = True
 
+    def save(self) -> None:
+        """Put on flash all that waits, now: a restart has been asked for by somebody with a key."""
+        ring = self._turns.ring
+        if ring is None or not ring.is_ready:
+            return
+        while self._route.move_to(ring, self._turns.boot_s()):
+            pass
+        before = -1
+        while self._turns.own.is_pending() and before != ring.writes:
+            before = ring.writes
+            self._keep_events()
+
     def _beat(self) -> None:
         now_s = self._log.now_s
         if self.heartbeat_s and now_s - self._beat_s >= self.heartbeat_s:

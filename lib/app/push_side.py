@@ -75,6 +75,7 @@ class PushSide:
         self.keeper = Keeper(route, self.turns, self.delivery, log)
         self.duties = (("push", self.delivery.run), ("push-keeper", self.keeper.run))
         route.wake = self.delivery.wake
+        route.on_save = self.keeper.save
         self.apply()
         self._register(parts.settings)
 

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Notifications outlive the gateway: nobody listens, SIGKILL, then they arrive unchanged, in order, announced as late.
+
+The firmware on its interpreter, flash = files of the host.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import struct
+import time
+
+import pytest
+
+from host_tests.e2e.stack import Stack
+from tools.hes.listening import describe
+from tools.sim.meter import Meter
+
+TITLE = bytes.fromhex("4D4D4D00000000D1")
+CLIENT = 0x66
+PATIENCE_S = 30
+
+
+@pytest.fixture
+def target():
+    """A port nobody listens on, until the test does."""
+    with contextlib.closing(socket.socket()) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(PATIENCE_S)
+        yield sock
+
+
+def received(sock, count):
+    """(source, destination, APDU) until `count` came from meters."""
+    found = []
+    while sum(source != 1 for source, _, _ in found) < count:
+        with sock.accept()[0] as connection, connection.makefile("rb") as stream:
+            connection.settimeout(PATIENCE_S)
+            while header := stream.read(8):
+                _, source, destination, length = struct.unpack(">HHHH", header)
+                found.append((source, destination, stream.read(length)))
+    return found
+
+
+def test_what_nobody_took_survives_a_kill_and_comes_unchanged_in_order_and_announced(target):
+    push = {"targets": ["127.0.0.1:%d" % target.getsockname()[1]], "retries": 0, "retry_max_s": 2, "flash_after_s": 0}
+    with Stack([Meter(TITLE)], config={"push": dict(push, late_s=1)}) as stack:
+        title = TITLE.hex().upper()
+        sap, meter = stack.saps()[title], stack.meters[title]
+        apdus = [meter.push(is_ciphered=False), meter.push(is_ciphered=True)]
+        for apdu in apdus:
+            stack.control("push", node=title, apdu=apdu.hex(), client_sap=CLIENT)
+
+        def are_on_flash():
+            kept = b"".join(file.read_bytes() for file in stack.state_dir.glob("push.?"))
+            return all(apdu in kept for apdu in apdus)
+
+        stack.until(are_on_flash, PATIENCE_S, "both notifications on flash")
+        line = len(stack.console.lines)
+        os.kill(stack.gateway_pid, signal.SIGKILL)
+        stack.await_record("gateway-up", line, PATIENCE_S)
+        time.sleep(1.5)  # older than push.late_s
+        target.listen()
+        found = received(target, 2)
+    assert [one for one in found if one[0] != 1] == [(sap, CLIENT, apdu) for apdu in apdus]
+    assert found[0][:2] == (1, 1) and "push-late n=2 " in describe(1, found[0][2])
