@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from base.log import Log
     from dlms.association import Association
 
+_ASSOCIATION = const(15)
+_REPLY_TO_HLS = const(1)
 _TWO_IN_ONE = const(1000)  # a record has two arguments and this has four: two decimal numbers in each
 
 
@@ -30,6 +32,8 @@ class OwnAudit:
 
     def audit(self, association: "Association", tag: int, class_id: int, index: int, result: int) -> None:
         """A SET or ACTION was answered with `result`."""
+        if tag != SET_REQUEST and class_id == _ASSOCIATION and index == _REPLY_TO_HLS:  # `notice` tells
+            return
         event = events.OWN_SET if tag == SET_REQUEST else events.OWN_ACTION
         who = association.client.sap * _TWO_IN_ONE + result
         self._log.add(NOTICE if result == SUCCESS else WARNING, event, a=who, b=class_id * _TWO_IN_ONE + index)

@@ -23,6 +23,7 @@ from app.forwarder import Forwarder
 from app.medium_sfsk import segment_settings
 from app.own_device import Parts, own_device
 from app.own_management import OwnManagement
+from app.own_security import own_security
 from app.own_signature import Signature
 from app.push import PushRoute
 from app.replies import HEADROOM
@@ -36,6 +37,7 @@ from dlms.stats import new_counters
 from gateway.registration import Table
 from gateway.router import Router
 from hal import clock
+from hal.aes import cipher
 from plc.access import Access
 from plc.sfsk.segment import Segment
 
@@ -82,7 +84,9 @@ parts.ledger = forwarder.ledger
 parts.own = new_counters()
 parts.settings, parts.signature = Settings(None, config, log), Signature(iter(()))
 parts.slab, parts.exchanges = slab, forwarder.exchanges
-parts.counters = (forwarder.counters, listener.counters, segment.counters, push.counters, parts.own)
+parts.security = own_security(config, NoFlash(), cipher, bytes, b"1")
+counters = (forwarder.counters, listener.counters, segment.counters, push.counters, parts.own)
+parts.counters = counters + (parts.security.counters,)
 access_list = AccessList(NoFlash(), Access(config.number("gateway.access_rows")), log)
 management = OwnManagement(parts, segment.management, access_list, forwarder, None, None)
 parts.medium_objects.extend(management.objects)

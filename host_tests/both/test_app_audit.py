@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""What the log keeps of clients of SAP 1."""
+
+from app.own_audit import OwnAudit
+from base import events
+from base.log import NOTICE, WARNING, Log
+from dlms.apdu import ACTION_REQUEST, READ_WRITE_DENIED, SET_REQUEST, SUCCESS
+
+
+class _Association:
+    class client:
+        sap = 127
+
+
+def test_changes_calls_and_failures_are_kept_as_numbers_and_authentication_once():
+    log = Log(64)
+    audit = OwnAudit(log)
+    audit.audit(_Association(), SET_REQUEST, 8, 2, SUCCESS)
+    assert log.record()[1:] == (NOTICE, events.OWN_SET, -1, 127000, 8002)
+    audit.audit(_Association(), ACTION_REQUEST, 20002, 5, READ_WRITE_DENIED)
+    assert log.record()[1:] == (WARNING, events.OWN_ACTION, -1, 127003, 20002005)
+    audit.notice(events.OWN_LOCKED, 1, 5)
+    assert log.record()[1:] == (WARNING, events.OWN_LOCKED, -1, 1, 5)
+    audit.notice(events.OWN_ASSOCIATED, 1, 0x7F000001)
+    assert log.record()[1:] == (NOTICE, events.OWN_ASSOCIATED, -1, 1, 0x7F000001)
+    kept = len(log)
+    audit.audit(_Association(), ACTION_REQUEST, 15, 1, SUCCESS)
+    assert len(log) == kept
+    audit.audit(_Association(), SET_REQUEST, 15, 7, READ_WRITE_DENIED)
+    assert len(log) == kept + 1

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""SAP 1 with keys, the firmware on MicroPython: three libraries manage it, wrong keys do not, kills change nothing."""
+
+import os
+import signal
+
+import pytest
+
+from host_tests.e2e.stack import Stack
+from host_tests.peers import pydlms_hes
+from host_tests.peers.cosem_hes import CosemHes
+from host_tests.peers.gurux_hes import GuruxHes
+from host_tests.peers.hes import CLOCK, GATEWAY_SAP
+from host_tests.peers.pydlms_hes import PydlmsHes
+from tools.hes.errors import HesError, HesRefused, WireError
+
+LDN, SERIAL = (1, "0.0.42.0.0.255"), (1, "0.0.96.1.0.255")
+COUNTER, SETUP = (1, "0.0.43.1.1.255"), (64, "0.0.43.0.1.255")
+SECURITY_COUNTS = (1, "0.0.128.1.5.255")
+LOCKS = {"lock_first_s": 1, "lock_longest_s": 2, "lock_slow_s": 1}
+
+
+@pytest.fixture(scope="module")
+def stack():
+    """One built-in meter; the gateway has the test keys. Waits of a second or two after failures."""
+    with Stack(built_in=1, config={"security": LOCKS}) as running:
+        yield running
+
+
+def opened(hes):
+    """Associated as management, one above the counter that SAP 1 tells the public client."""
+    hes.open_public(GATEWAY_SAP)
+    counter = hes.get(*COUNTER, 2)
+    hes.release()
+    hes.open_management(GATEWAY_SAP, counter + 1)
+    return counter
+
+
+def counts(hes):
+    return dict(hes.get(*SECURITY_COUNTS, 2))
+
+
+@pytest.mark.parametrize("kind", [GuruxHes, CosemHes, PydlmsHes])
+@pytest.mark.parametrize("general", [False, True])
+def test_each_library_reads_as_management_with_its_way_of_ciphering(stack, kind, general):
+    with stack.wire() as wire:
+        hes = kind(wire, general)
+        before = opened(hes)
+        assert bytes(hes.get(*LDN, 2)) == b"GWYGATEWAY000001" and bytes(hes.get(*SERIAL, 2)) == b"SIMGATEWAY01"
+        assert len(bytes(hes.get(*CLOCK, 2))) == 12
+        assert hes.get(*SETUP, 2) == 0x6C and hes.get(*SETUP, 3) == 0
+        assert hes.get(*COUNTER, 2) > before + 3
+        hes.release()
+    assert not stack.complaints()
+
+
+def test_a_counter_used_before_is_refused_and_the_next_one_is_not_locked_out(stack):
+    with stack.wire() as wire:
+        hes = PydlmsHes(wire)
+        counter = opened(hes)
+        hes.release()
+        with pytest.raises((HesRefused, HesError)):
+            hes.open_management(GATEWAY_SAP, counter)
+        assert wire.received[-1][:3] == b"\xd8\x01\x06"
+        hes.open_management(GATEWAY_SAP, int.from_bytes(wire.received[-1][3:7], "big"))
+        hes.release()
+
+
+def test_wrong_keys_are_refused_wait_and_stand_in_the_log_while_others_go_on(stack, monkeypatch):
+    line = len(stack.console.lines)
+    with stack.wire() as wire:
+        hes = PydlmsHes(wire)
+        opened(hes)  # associated before, and left alone by what follows
+        with monkeypatch.context() as patch, stack.wire() as other_wire:
+            patch.setattr(pydlms_hes, "EK", bytes(15) + b"\x01")
+            with pytest.raises((HesRefused, HesError)):
+                opened(PydlmsHes(other_wire))
+        stack.await_record("own-authentication-failed", line, 5)
+        with stack.wire() as other_wire, pytest.raises((HesRefused, HesError)):  # the right keys, but too soon
+            opened(PydlmsHes(other_wire))
+        after = counts(hes)
+        assert after["security-bad-tag"] >= 1 and after["security-locked"] >= 1
+        hes.release()
+
+    def is_let_in():
+        with stack.wire() as other_wire:
+            try:
+                opened(PydlmsHes(other_wire))
+            except HesError:
+                return False
+            return True
+
+    stack.until(is_let_in, 10, "let in again")
+
+
+def test_after_a_kill_no_counter_is_used_or_taken_twice(stack):
+    seen = set()
+    for _ in range(2):
+        with stack.wire() as wire:
+            hes = PydlmsHes(wire)
+            accepted = opened(hes)
+            for _ in range(5):
+                hes.get(*LDN, 2)
+            sent = [int.from_bytes(apdu[3:7], "big") for apdu in wire.received if apdu[0] == 0xCC]
+            assert sent and not seen & set(sent)
+            seen |= set(sent)
+            line = len(stack.console.lines)
+            os.kill(stack.gateway_pid, signal.SIGKILL)
+        stack.await_record("gateway-up", line, 30)
+
+        def counter_after(least):
+            try:
+                with stack.wire() as wire:
+                    hes = PydlmsHes(wire)
+                    hes.open_public(GATEWAY_SAP)
+                    return hes.get(*COUNTER, 2) >= least
+            except (WireError, HesError):
+                return False
+
+        stack.until(lambda least=accepted + 7: counter_after(least), 20, "a counter above all that were accepted")
+    assert not stack.complaints()
+
+
+def test_no_key_is_printed_or_shown(stack):
+    text = "\n".join(stack.console.lines).lower()
+    assert "000102030405060708090a0b0c0d0e0f" not in text and "d0d1d2d3" not in text and "404142434445" not in text
+
+
+def test_a_gateway_without_keys_serves_the_public_client_only():
+    with Stack(built_in=1, config={"keys": None}) as running, running.wire() as wire:
+        assert any("not provisioned" in line for line in running.console.lines)
+        hes = PydlmsHes(wire)
+        with pytest.raises((HesRefused, HesError)):
+            hes.open_management(GATEWAY_SAP, 1)
+        hes = PydlmsHes(wire)
+        hes.open_public(GATEWAY_SAP)
+        assert bytes(hes.get(*LDN, 2)) == b"GWYGATEWAY000001"
+        assert not list(running.state_dir.glob("*keys*")) and not list(running.state_dir.glob("counters*"))
