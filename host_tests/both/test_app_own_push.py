@@ -88,7 +88,7 @@ def test_every_attribute_has_its_type():
 def test_the_object_list_says_what_a_body_is_made_of():
     restriction = "0202160000" + "0100"
     expected = "0103"
-    for name, element in (("0000600100FF", 0), ("0000800500FF", 1), ("0000800500FF", 2)):
+    for name, element in (("0000600100FF", 0), ("0000800201FF", 1), ("0000800201FF", 2)):
         expected += "0206" + "120001" + "0906" + name + "0F02" + "12%04X" % element + restriction
     assert Bench().get(2) == expected
 
@@ -155,4 +155,4 @@ def test_the_method_pushes_now_when_there_is_somebody_to_push_to():
     reader.open(memoryview(b"\x0f\x00"), 0, 2)
     assert bench.objects[0].method(1)(NOW, reader, Writer()) == SUCCESS
     assert side.pushed == 1 and not reader.left
-    assert bench.objects[3].logical_name == b"\x00\x00\x80\x05\x00\xff" and bench.get(2, 3) == "00"
+    assert bench.objects[3].logical_name == b"\x00\x00\x80\x02\x01\xff" and bench.get(2, 3) == "00"

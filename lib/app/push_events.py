@@ -95,7 +95,7 @@ class OwnEvents:
         self.health: "Callable[[], str]" = str
         self.lost = 0  # records that should have been pushed and were not
         self.rows = memoryview(bytearray(ROW_LEN * MOST_ROWS))
-        self.last = bytearray(ROW_LEN)  # the event pushed last, for 0-0:128.5.0
+        self.last = bytearray(ROW_LEN)  # the event pushed last, for 0-0:128.2.1
         self._writer = Writer()
 
     # --- the cursor ---

@@ -3,7 +3,7 @@
 
 0-1:25.9.0 heartbeats, 0-4:25.9.0 alarms and security, 0-7:25.9.0 topology: the instances the
 field uses for interval, alarm and installation. All three share destination and pace. The body of
-a notification is the values of push_object_list: serial number, then both elements of 0-0:128.5.0.
+a notification is the values of push_object_list: serial number, then both elements of 0-0:128.2.1.
 """
 
 from micropython import const
@@ -37,7 +37,7 @@ ROWS = (
     (ALARMS, 40, 2, b"\x00\x04\x19\x09\x00\xff", "m-", _ATTRIBUTES),
     (TOPOLOGY, 40, 2, b"\x00\x07\x19\x09\x00\xff", "m-", _ATTRIBUTES),
 )
-LAST_EVENT_ROWS = ((LAST_EVENT, 1, 0, b"\x00\x00\x80\x05\x00\xff", "", "*"),)
+LAST_EVENT_ROWS = ((LAST_EVENT, 1, 0, b"\x00\x00\x80\x02\x01\xff", "", "*"),)
 
 
 def _element(logical_name: bytes, data_index: int) -> bytes:
