@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from base.log import Log
     from dlms.association import Association
+    from dlms.security.device_security import DeviceSecurity
 
 _ASSOCIATION = const(15)
 _REPLY_TO_HLS = const(1)
@@ -36,4 +37,10 @@ class OwnAudit:
             return
         event = events.OWN_SET if tag == SET_REQUEST else events.OWN_ACTION
         who = association.client.sap * _TWO_IN_ONE + result
-        self._log.add(NOTICE if result == SUCCESS else WARNING, event, a=who, b=class_id * _TWO_IN_ONE + index)
+        self._log.add(NOTICE if result == SUCCESS else WARNING, event, a=who, b=class_id * _TWO_IN_ONE + (index & 0xFF))
+
+    def missing_keys(self, security: "DeviceSecurity") -> None:
+        """One record for each client that cannot get in because it has no keys."""
+        for keys in security.keys.clients:
+            if not keys.is_provisioned:
+                self._log.add(WARNING, events.OWN_UNPROVISIONED, a=keys.sap)

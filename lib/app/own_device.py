@@ -6,11 +6,11 @@ The list of what is published is here and nowhere else; the app.own_* modules ho
 
 from app.config import Config
 from app.own_audit import OwnAudit
+from app.own_clients import own_clients
 from app.own_clock import own_clock
 from app.own_facts import Facts
 from app.own_ledger import ledger_objects
 from app.own_nodes import NodeList, SapList
-from dlms.association import keyed_clients, public_client
 from dlms.cosem import basic
 from dlms.cosem.event_log import EventLogs
 from dlms.cosem.object import ROLE_MANAGEMENT, obis
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from base.counters import Counters
     from base.log import Log
     from base.slab import Slab
-    from dlms.association import Client
     from dlms.cosem.clock import Clock
     from dlms.cosem.object import CosemObject, Method
     from dlms.security.device_security import DeviceSecurity
@@ -102,15 +101,17 @@ class Parts:
 
 
 def own_device(parts: Parts) -> LogicalDevice:
-    """The logical device at SAP 1: the public client, and where there is security the four with keys."""
-    sessions = parts.config.number("wan.sessions")
-    clients: "tuple[Client, ...]" = (public_client(),)
-    count = sessions + 1  # a public client on each, one that is just closing
-    if parts.security is not None:
-        clients += keyed_clients()
-        count += sessions  # a head-end reads counters as the public client and goes on as one with keys
-    audit = OwnAudit(parts.log)
-    limits = Limits(associations_cnt=count, max_pdu=parts.config.number("wan.max_apdu"))
-    return LogicalDevice(
-        own_objects(parts), clients, limits, parts.own, parts.security, audit=audit.audit, notice=audit.notice
+    """The logical device at SAP 1, for the public client and, where there is security, those with keys."""
+    config, security = parts.config, parts.security
+    limits = Limits(
+        # A public client on each session, one that is just closing.
+        associations_cnt=config.number("wan.sessions") + 1 + config.number("dlms.associations"),
+        max_pdu=config.number("wan.max_apdu"),
+        timeout_ms=1000 * config.number("dlms.association_s"),
+        reassembly_len=config.number("dlms.reassembly"),
     )
+    audit = OwnAudit(parts.log)
+    if security is not None:
+        audit.missing_keys(security)
+    clients = own_clients(config, security)
+    return LogicalDevice(own_objects(parts), clients, limits, parts.own, security, audit.audit, audit.notice)

@@ -247,7 +247,7 @@ class ActionService:
     def _try(self, now: int, association: "Association", reader: "Reader | None", writer: "Writer") -> int:
         descriptor = self._descriptor
         role = association.client.role
-        found, result = self._targets.find(role, descriptor)
+        found, result = self._targets.find(association.client, descriptor)
         if found is None:
             return result
         if not found.may_call(descriptor.index, role):

@@ -15,6 +15,7 @@ from dlms.transfer import Transfer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dlms.cosem.object import CosemObject
     from dlms.reassembly import Reassembly
     from dlms.security.protection import Protection
 
@@ -33,7 +34,8 @@ class Client:
     `conformance` is the most it is offered (24 bits, dlms.apdu.CONF_*); `role` the bit that
     access rights name it by. With `is_pre_established` it may start without an AARQ and
     then has all of `conformance` and responses of at most `default_max_pdu` octets. With
-    `is_secured` it must come ciphered and authenticate by HLS mechanism 5.
+    `is_secured` it must come ciphered and authenticate by HLS mechanism 5. `names`: logical names
+    of the only objects it is shown, whatever they let it do; None = all.
     """
 
     def __init__(  # noqa: PLR0913 - what a client may do has that many sides
@@ -44,6 +46,7 @@ class Client:
         is_pre_established: bool,
         default_max_pdu: int,
         is_secured: bool = False,
+        names: "tuple[bytes, ...] | None" = None,
     ) -> None:
         self.sap = sap
         self.role = role
@@ -51,12 +54,17 @@ class Client:
         self.is_pre_established = is_pre_established
         self.default_max_pdu = default_max_pdu
         self.is_secured = is_secured
+        self._names = names
+
+    def sees(self, item: "CosemObject") -> bool:
+        """The object is there for this client: it may do something with it."""
+        return (self._names is None or item.logical_name in self._names) and item.is_seen_by(self.role)
 
 
-def public_client(default_max_pdu: int = DEFAULT_MAX_PDU) -> Client:
-    """Client 16: reads what is public, with and without an AARQ, nothing else."""
+def public_client(default_max_pdu: int = DEFAULT_MAX_PDU, names: "tuple[bytes, ...] | None" = None) -> Client:
+    """Client 16: reads what is public, of the objects of these names, with and without an AARQ, nothing else."""
     conformance = CONF_GET | CONF_BLOCK_GET | CONF_MULTIPLE_REFERENCES | CONF_ATTRIBUTE_0_GET
-    return Client(PUBLIC_SAP, ROLE_PUBLIC, conformance, True, default_max_pdu)
+    return Client(PUBLIC_SAP, ROLE_PUBLIC, conformance, True, default_max_pdu, False, names)
 
 
 def keyed_client(sap: int, role: int) -> Client:

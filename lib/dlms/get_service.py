@@ -98,7 +98,7 @@ class GetService:
     def _resolve(self, association: "Association", reader: "Reader", values: "list[Value]") -> int:
         """Append the values the descriptor stands for; SUCCESS, or why there are none."""
         descriptor = self._descriptor
-        found, result = self._targets.find(association.client.role, descriptor)
+        found, result = self._targets.find(association.client, descriptor)
         if found is None:
             return result
         if descriptor.index == 0:

@@ -179,7 +179,7 @@ class SetService:
     def _try(self, now: int, association: "Association", reader: Reader) -> int:
         descriptor = self._descriptor
         role = association.client.role
-        found, result = self._targets.find(role, descriptor)
+        found, result = self._targets.find(association.client, descriptor)
         if found is None:
             return result
         if not found.access(descriptor.index, role) & ACCESS_WRITE:

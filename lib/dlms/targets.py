@@ -10,6 +10,7 @@ from dlms import apdu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dlms.association import Client
     from dlms.cosem.object import CosemObject
 
 
@@ -23,10 +24,10 @@ class Targets:
                 raise LocalError("two objects of one logical name")
             self._by_name[item.logical_name] = item
 
-    def find(self, role: int, descriptor: "apdu.Descriptor") -> "tuple[CosemObject | None, int]":
-        """(object, SUCCESS) or (None, Data-Access-Result) for a client of `role`."""
+    def find(self, client: "Client", descriptor: "apdu.Descriptor") -> "tuple[CosemObject | None, int]":
+        """(object, SUCCESS) or (None, Data-Access-Result) for this client."""
         found = self._by_name.get(descriptor.logical_name)
-        if found is None or not found.is_seen_by(role):
+        if found is None or not client.sees(found):
             return None, apdu.OBJECT_UNDEFINED
         if found.class_id != descriptor.class_id:
             return None, apdu.OBJECT_CLASS_INCONSISTENT

@@ -48,6 +48,7 @@ def g3_defaults(wan_port: int, time_scale: int, widen: int, dialect: str, psk: s
     return {
         "medium": "g3",
         "wan": {"address": "127.0.0.1", "port": wan_port, "max_apdu": _G3_MAX_APDU},
+        "dlms": {"public_reads_all": True},  # tools/hes shows the node list without keys
         "g3": {"time_scale": time_scale, "uart_widen": widen, "dialect": dialect, "psk": psk},
     }
 
@@ -57,6 +58,7 @@ def simulator_defaults(wan_port: int, time_scale: int, widen: int, title_len: in
     return {
         "medium": "sfsk",
         "wan": {"address": "127.0.0.1", "port": wan_port},
+        "dlms": {"public_reads_all": True},
         "sfsk": {"time_scale": time_scale, "uart_widen": widen, "title_len": title_len},
     }
 

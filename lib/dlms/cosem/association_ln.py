@@ -98,7 +98,7 @@ class AssociationView:
         """What is neither a number nor a string."""
         client = self._client(key)
         if attribute == 2:
-            return Array(_ObjectList(self, client.role))
+            return Array(_ObjectList(self, client))
         if attribute == 4:
             return _object_id(_CONTEXT_NAMES, _LN_CIPHERED if client.is_secured else _LN)
         if attribute == 5:
@@ -115,7 +115,7 @@ class AssociationView:
         if attribute == 8:
             return self._status(key, client)
         if attribute == 9:
-            return obis(0, 0, 43, 0, 0) if client.is_secured else bytes(6)
+            return obis(0, 0, 43, 0, self._clients.index(client)) if client.is_secured else bytes(6)
         return b"" if field else 0
 
     def count(self, key: int, attribute: int) -> int:
@@ -153,11 +153,11 @@ class AssociationView:
 
     # --- object list ---
 
-    def seen_cnt(self, role: int) -> int:
-        """Objects that `role` may do anything with; they never change, so they are counted once."""
-        if role not in self._seen_cnt:
-            self._seen_cnt[role] = sum([1 for item in self.objects if item.is_seen_by(role)])
-        return self._seen_cnt[role]
+    def seen_cnt(self, client: "Client") -> int:
+        """Objects that are there for `client`; they never change, so they are counted once."""
+        if client.sap not in self._seen_cnt:
+            self._seen_cnt[client.sap] = sum([1 for item in self.objects if client.sees(item)])
+        return self._seen_cnt[client.sap]
 
     # --- HLS ---
 
@@ -173,19 +173,19 @@ class AssociationView:
 
 
 class _ObjectList:
-    """object_list as one role sees it (dlms.cosem.values.ArraySource); remembers where it is."""
+    """object_list as one client sees it (dlms.cosem.values.ArraySource); remembers where it is."""
 
     generation = 0
 
-    def __init__(self, view: AssociationView, role: int) -> None:
+    def __init__(self, view: AssociationView, client: "Client") -> None:
         self._view = view
-        self._role = role
+        self._client = client
         self._index = -1
         self._at = -1
 
     def count(self) -> int:
         """Objects in it."""
-        return self._view.seen_cnt(self._role)
+        return self._view.seen_cnt(self._client)
 
     def encode_item(self, index: int, writer: "Writer") -> None:
         """Class, version, logical name, access rights."""
@@ -194,9 +194,9 @@ class _ObjectList:
             self._index = self._at = -1
         while self._index < index:
             self._at += 1
-            if objects[self._at].is_seen_by(self._role):
+            if self._client.sees(objects[self._at]):
                 self._index += 1
-        _encode_object(objects[self._at], self._role, writer)
+        _encode_object(objects[self._at], self._client.role, writer)
 
 
 def _encode_object(item: CosemObject, role: int, writer: "Writer") -> None:
