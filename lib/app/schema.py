@@ -58,7 +58,7 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("dlms.public_reads_all", BOOL, 0, 0, False, "the public client reads all objects, not only what a stranger needs"),
     ("dlms.associations", INT, 1, 16, 5, "clients with keys associated with SAP 1 at once, on all sessions together"),
     ("dlms.association_s", INT, 60, 86400, 600, "an association with SAP 1 that nobody used for so long is closed"),
-    ("dlms.reassembly", INT, 256, 8192, 2048, "octets of the longest request or answer of SAP 1 in blocks, one at once"),
+    ("dlms.reassembly", INT, 256, 8192, 2048, "octets of the longest request or answer of SAP 1 in blocks"),
     ("security.lock_first_s", INT, 1, 3600, 5, "after a failed authentication a peer waits so long, then twice that"),
     ("security.lock_longest_s", INT, 1, 86400, 900, "and never longer"),
     ("security.lock_slow_s", INT, 0, 3600, 10, "after a stranger failed all strangers to the client SAP wait so long"),
