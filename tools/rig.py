@@ -35,7 +35,9 @@ from app.forwarder import Forwarder  # noqa: E402
 from app.own_device import Parts, own_device  # noqa: E402
 from app.own_management import OwnManagement  # noqa: E402
 from app.own_push import OwnPush  # noqa: E402
+from app.own_security import KEY_FILE, own_security  # noqa: E402
 from app.own_signature import Signature  # noqa: E402
+from app.record_file import RecordFile  # noqa: E402
 from app.replies import HEADROOM  # noqa: E402
 from app.sessions import Listener  # noqa: E402
 from app.settings import Settings  # noqa: E402
@@ -47,6 +49,7 @@ from dlms.stats import new_counters  # noqa: E402
 from gateway.journal import Journal  # noqa: E402
 from gateway.registration import Table  # noqa: E402
 from gateway.router import Router  # noqa: E402
+from hal.aes import cipher  # noqa: E402
 from hal.store import FileStore  # noqa: E402
 from plc.access import Access  # noqa: E402
 
@@ -152,7 +155,8 @@ class Hes:
 class Rig:
     """One gateway on one simulated segment. `config` is what config.json would say.
 
-    `fs` is a shim FileSystem to keep state across rigs (None = a fresh one in memory).
+    `fs` is a shim FileSystem to keep state across rigs (None = a fresh one in memory); `keys` what
+    keys.bin would hold (tools.provision.octets_of). Without, the public client reads everything and is alone.
     """
 
     def __init__(
@@ -162,6 +166,7 @@ class Rig:
         config: dict[str, object] | None = None,
         fs: Any = None,
         sim: SimSegment | G3Segment | None = None,
+        keys: bytes = b"",
     ) -> None:
         if fs is not None:
             shim.device.fs = fs
@@ -175,13 +180,13 @@ class Rig:
         self._feed = memoryview(bytearray(4096))
         self.restarts: list[int] = []  # virtual us at which the gateway wanted to restart
         self.events: list[tuple[int, int, int]] = []  # (virtual s, node, event)
-        self._build(config or {})
+        self._build(config or {}, keys)
         self.sim.chip.on_output = self._on_uart
         self.upkeep.restore()
         self.segment.start(self.now())
         self._each_second()
 
-    def _build(self, tree: dict[str, object]) -> None:
+    def _build(self, tree: dict[str, object], keys: bytes) -> None:
         errors: list[str] = []
         self.config = configuration.Config(configuration.validate(tree, errors), "rig", errors)
         assert not errors, errors
@@ -190,6 +195,7 @@ class Rig:
         self.slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROOM, 16)
         self.store = FileStore("/state")
         self.wiped = factory_reset.finish(self.store)
+        self.security = self._provision(keys) if keys else None
         self.settings = Settings(self.store, config, self.log)
         live_settings(self.settings, config, self.log)
         self.access_list = AccessList(self.store, Access(config.number("gateway.access_rows")), self.log)
@@ -221,9 +227,19 @@ class Rig:
         around.config, around.store, around.serial = self.config, self.store, SERIAL
         around.settings, around.access = self.settings, self.access_list.access
         around.access_list = self.access_list
-        around.random_octets = random.Random(f"{self.sim.options.line.seed}/{self.kernel.now_us}").randbytes
+        around.random_octets = self._random().randbytes
         around.port, around.table, around.sink, around.log = Wire(self.sim.chip), self.table, self.forwarder, self.log
         return around
+
+    def _provision(self, keys: bytes) -> Any:
+        """Keys for SAP 1, unless there are some from before a power cut."""
+        record = RecordFile(self.store, KEY_FILE, len(keys))
+        if record.load() is None:
+            assert record.save(keys)
+        return own_security(self.config, self.store, cipher, self._random().randbytes, SERIAL)
+
+    def _random(self) -> random.Random:
+        return random.Random(f"{self.sim.options.line.seed}/{self.kernel.now_us}")
 
     def _parts(self, clock: VirtualClock, medium_objects: list[Any]) -> Parts:
         parts = Parts()
@@ -231,7 +247,7 @@ class Rig:
         parts.settings, parts.medium_objects = self.settings, medium_objects
         parts.ledger = self.forwarder.ledger
         parts.channel_permille = self.forwarder.ledger.channel_permille
-        parts.own = new_counters()
+        parts.own, parts.security = new_counters(), self.security
         parts.counters = (self.forwarder.counters, self.listener.counters, self.segment.counters, parts.own)
         parts.serial, parts.version, parts.interpreter = SERIAL, b"rig", b"rig"
         parts.signature, parts.slab, parts.exchanges = Signature(iter(())), self.slab, self.forwarder.exchanges

@@ -17,7 +17,7 @@ AK = bytes.fromhex("D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF")
 PUBLIC, MANAGEMENT = 16, 1
 GATEWAY_SAP = 1
 
-BOOLEAN, UINT32, OCTET_STRING, INT8, UINT16, ENUM = 3, 6, 9, 15, 18, 22
+BOOLEAN, UINT32, OCTET_STRING, INT8, INT16, UINT16, ENUM = 3, 6, 9, 15, 16, 18, 22
 CLOCK, REGISTER, PROFILE = (8, "0.0.1.0.0.255"), (3, "1.0.1.8.0.255"), (7, "1.0.99.1.0.255")
 DISCONNECTOR, IMAGE = (70, "0.0.96.3.10.255"), (18, "0.0.44.0.0.255")
 _EXCEPTION_RESPONSE = 0xD8
@@ -35,8 +35,8 @@ class Typed(NamedTuple):
         if isinstance(self.value, bytes):
             assert len(self.value) < 0x80
             return bytes((self.tag, len(self.value))) + self.value
-        size = {BOOLEAN: 1, UINT32: 4, INT8: 1, UINT16: 2, ENUM: 1}[self.tag]
-        return bytes((self.tag,)) + self.value.to_bytes(size, "big", signed=self.tag == INT8)
+        size = {BOOLEAN: 1, UINT32: 4, INT8: 1, INT16: 2, UINT16: 2, ENUM: 1}[self.tag]
+        return bytes((self.tag,)) + self.value.to_bytes(size, "big", signed=self.tag in (INT8, INT16))
 
 
 ZERO = Typed(INT8, 0)

@@ -32,6 +32,7 @@ _PUBLIC = (
 
 
 def own_clients(config: "Config", security: "DeviceSecurity | None") -> "tuple[Client, ...]":
-    """The public client, and where there can be keys those that have them."""
-    public = public_client(names=None if config["dlms.public_reads_all"] else _PUBLIC)
-    return (public,) if security is None else (public,) + keyed_clients()
+    """The public client and those with keys; without `security` (a bench) it is alone and reads everything."""
+    if security is None:
+        return (public_client(),)
+    return (public_client(names=None if config["dlms.public_reads_all"] else _PUBLIC),) + keyed_clients()

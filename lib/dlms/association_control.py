@@ -7,12 +7,15 @@ challenge. Law: what does not authenticate changes nothing: no slot, no flash, n
 that was open before.
 """
 
+from micropython import const
+
 from base import events
-from dlms import acse, acse_response, apdu, stats
+from base.ticks import ticks_diff
+from dlms import acse, acse_response, apdu, proposal, stats
 from dlms.security import stats as reasons
 from dlms.security.ciphering import CipheringError
-from dlms.security.envelope import TAG_LEN, TITLE_LEN
-from dlms.security.hls import MECHANISM_GMAC, is_challenge
+from dlms.security.envelope import TAG_LEN
+from dlms.security.hls import MECHANISM_GMAC
 from dlms.security.protection import Protection
 
 TYPE_CHECKING = False
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from dlms.security.device_security import DeviceSecurity
 
     Notice = Callable[[int, int, int], None]  # event of base.events, its arguments a and b
+
+_REPLAY_NOTICE_MS = const(10000)  # between two records of APDUs sent again
 
 
 class AssociationControl:
@@ -43,6 +48,7 @@ class AssociationControl:
         self._max_pdu = max_pdu
         self._security = security
         self._notice = notice
+        self._replayed_at: "int | None" = None
         self._aarq = acse.Aarq()
         # Opens an InitiateRequest; changes places with the association's when that is genuine.
         self._candidate = Protection()
@@ -69,11 +75,11 @@ class AssociationControl:
         if not aarq.wants_response:  # an unconfirmed association: nothing here could use it
             self._counters.inc(stats.UNANSWERED)
             return
-        diagnostic = _diagnose(aarq, client)
+        diagnostic = proposal.diagnose(aarq, client)
         if diagnostic != acse.DIAG_NULL or client is None:
             self._refuse(writer, acse.REJECTED_PERMANENT, diagnostic)
             return
-        initiate = _check_initiate(aarq, client)
+        initiate = proposal.check_initiate(aarq, client)
         if initiate != acse.INITIATE_NONE:
             self._refuse(writer, acse.REJECTED_PERMANENT, acse.DIAG_NO_REASON, initiate)
             return
@@ -103,7 +109,7 @@ class AssociationControl:
     ) -> None:
         security = self._security
         apdu.expect_room(writer, apdu.MIN_ANSWER_ROOM)
-        diagnostic = _diagnose_secured(self._aarq)
+        diagnostic = proposal.diagnose_secured(self._aarq)
         if security is None or not security.keys.is_provisioned(client.sap):
             self._counters.inc(stats.REFUSED_UNPROVISIONED)
             diagnostic = acse.DIAG_FAILURE
@@ -138,7 +144,7 @@ class AssociationControl:
 
     def _accept(self, now: int, connection: int, client: "Client", peer: bytes, writer: "Writer") -> None:
         aarq, security = self._aarq, self._security
-        initiate = _check_initiate(aarq, client, apdu.MIN_CIPHERED_PDU)
+        initiate = proposal.check_initiate(aarq, client, apdu.MIN_CIPHERED_PDU)
         if initiate != acse.INITIATE_NONE or not aarq.wants_response or security is None:
             diagnostic = acse.DIAG_NO_REASON
             self._refuse(writer, acse.REJECTED_PERMANENT, diagnostic, initiate, acse.CONTEXT_LN_CIPHERED)
@@ -236,7 +242,10 @@ class AssociationControl:
             return
         # NOTE: no failed authentication: after a power cut of ours every head-end that keeps its own counter is
         # behind. It is told the number and comes again at once; it must not meet a lock it earned by that.
-        self._notice(events.OWN_REPLAY, client_sap, _last_octets(peer))
+        # Nor does a stranger who sends copies fill the log with them.
+        if self._replayed_at is None or ticks_diff(now, self._replayed_at) >= _REPLAY_NOTICE_MS:
+            self._replayed_at = now
+            self._notice(events.OWN_REPLAY, client_sap, _last_octets(peer))
 
     def _fail(self, now: int, client_sap: int, peer: bytes) -> None:
         """Authentication failed: make the peer wait, and say so."""
@@ -252,48 +261,3 @@ def _last_octets(peer: bytes) -> int:
     for octet in peer[-4:]:
         number = number << 8 | octet
     return number - (1 << 32) if number >> 31 else number
-
-
-def _diagnose(aarq: acse.Aarq, client: "Client | None") -> int:
-    """What ACSE has against this request of a client without keys; DIAG_NULL = nothing."""
-    if not aarq.is_version_1:
-        return acse.DIAG_NO_COMMON_VERSION
-    if aarq.context != acse.CONTEXT_LN:
-        return acse.DIAG_CONTEXT
-    if aarq.mechanism != acse.MECHANISM_NONE:
-        return acse.DIAG_MECHANISM
-    if aarq.has_authentication and not aarq.has_mechanism:
-        return acse.DIAG_MECHANISM_REQUIRED
-    if client is None:
-        return acse.DIAG_NO_REASON
-    return acse.DIAG_NULL
-
-
-def _diagnose_secured(aarq: acse.Aarq) -> int:
-    """The same for a client with keys: ciphering and HLS mechanism 5, nothing less."""
-    if not aarq.is_version_1:
-        return acse.DIAG_NO_COMMON_VERSION
-    if aarq.context != acse.CONTEXT_LN_CIPHERED:
-        return acse.DIAG_CONTEXT
-    if not aarq.has_mechanism:
-        return acse.DIAG_MECHANISM_REQUIRED if aarq.has_authentication else acse.DIAG_REQUIRED
-    if aarq.mechanism != MECHANISM_GMAC:
-        return acse.DIAG_MECHANISM
-    if len(aarq.title) != TITLE_LEN:
-        return acse.DIAG_CALLING_TITLE
-    if not is_challenge(aarq.challenge) or aarq.has_initiate:  # in clear: nobody has proven anything
-        return acse.DIAG_FAILURE
-    return acse.DIAG_NULL
-
-
-def _check_initiate(aarq: acse.Aarq, client: "Client", least_pdu: int = apdu.MIN_PDU) -> int:
-    """What xDLMS has against this request; INITIATE_NONE = nothing."""
-    if not aarq.has_initiate:
-        return acse.INITIATE_OTHER
-    if aarq.dlms_version < acse.DLMS_VERSION:
-        return acse.INITIATE_VERSION_TOO_LOW
-    if aarq.client_max_pdu and aarq.client_max_pdu < least_pdu:
-        return acse.INITIATE_PDU_TOO_SHORT
-    if not aarq.conformance & client.conformance & apdu.CONF_GET:
-        return acse.INITIATE_CONFORMANCE
-    return acse.INITIATE_NONE
