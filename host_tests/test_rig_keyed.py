@@ -101,7 +101,7 @@ def test_what_management_does_stands_in_the_log(library: type[Hes]) -> None:
 
 def test_wrong_keys_are_recorded_and_wait() -> None:
     told = json.loads(json.dumps(TEST_KEYS))
-    told["clients"]["1"]["guek"] = "00" * 16
+    told["clients"]["1"]["guek"] = "0123" * 8
     rig = Rig(SegmentOptions(meters=0), keys=provision.octets_of(provision.parse(told)))
     with pytest.raises(HesError):
         _open(PydlmsHes, rig)
