@@ -307,7 +307,7 @@ def test_management_sees_the_association_of_every_client():
         assert hes.ask(get(15, ln, 8)) == b"\xc4\x01\xc1\x00\x16" + bytes([status])
         assert hes.ask(get(15, ln, 7)) == b"\xc4\x01\xc1\x01\x03"
         assert bench.ask(get(15, ln, 3)) == b"\xc4\x01\xc1\x01\x04"
-    assert hes.ask(get(15, "0.0.40.0.0.255", 9)) == b"\xc4\x01\xc1\x00\x09\x06" + name("0.0.43.0.0.255")
+    assert hes.ask(get(15, "0.0.40.0.0.255", 9)) == b"\xc4\x01\xc1\x00\x09\x06" + name("0.0.43.0.1.255")
     assert hes.ask(get(15, "0.0.40.0.0.255", 6))[-1] == 5
 
 
