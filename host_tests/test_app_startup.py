@@ -67,7 +67,9 @@ def test_a_start_that_wiped_says_how_many_files():
 
 def test_a_gateway_without_keys_says_how_it_gets_some(monkeypatch):
     monkeypatch.setattr(startup.sys, "stdout", io.StringIO())
-    startup.log_keys(Log(8), "no keys: not provisioned")
+    log = Log(8)
+    startup.log_keys(log, "no keys: not provisioned")
+    assert log.record()[2] == events.OWN_UNPROVISIONED
     assert "tools/provision.py" in startup.sys.stdout.getvalue()
     monkeypatch.setattr(startup.sys, "stdout", io.StringIO())
     startup.log_keys(Log(8), "")

@@ -28,3 +28,12 @@ def test_changes_calls_and_failures_are_kept_as_numbers_and_authentication_once(
     assert len(log) == kept
     audit.audit(_Association(), SET_REQUEST, 15, 7, READ_WRITE_DENIED)
     assert len(log) == kept + 1
+
+
+def test_a_recorded_request_sent_for_ever_does_not_wash_the_log():
+    log = Log(64)
+    audit = OwnAudit(log)
+    for log.now_s in range(1, 181):
+        audit.notice(events.OWN_REPLAY, 1, 7)
+        audit.notice(events.OWN_REPLAY, 32, 7)
+    assert len(log) == 3

@@ -40,6 +40,10 @@ def counts(hes):
     return dict(hes.get(*SECURITY_COUNTS, 2))
 
 
+def files(stack):
+    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in stack.state_dir.iterdir()}
+
+
 @pytest.mark.parametrize("kind", [GuruxHes, CosemHes, PydlmsHes])
 @pytest.mark.parametrize("general", [False, True])
 def test_each_library_reads_as_management_with_its_way_of_ciphering(stack, kind, general):
@@ -71,6 +75,7 @@ def test_wrong_keys_are_refused_wait_and_stand_in_the_log_while_others_go_on(sta
     with stack.wire() as wire:
         hes = PydlmsHes(wire)
         opened(hes)  # associated before, and left alone by what follows
+        flash = files(stack)
         with monkeypatch.context() as patch, stack.wire() as other_wire:
             patch.setattr(pydlms_hes, "EK", bytes(15) + b"\x01")
             with pytest.raises((HesRefused, HesError)):
@@ -78,6 +83,7 @@ def test_wrong_keys_are_refused_wait_and_stand_in_the_log_while_others_go_on(sta
         stack.await_record("own-authentication-failed", line, 5)
         with stack.wire() as other_wire, pytest.raises((HesRefused, HesError)):  # the right keys, but too soon
             opened(PydlmsHes(other_wire))
+        assert files(stack) == flash  # who does not authenticate makes nothing be written
         after = counts(hes)
         assert after["security-bad-tag"] >= 1 and after["security-locked"] >= 1
         hes.release()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _ASSOCIATION = const(15)
 _REPLY_TO_HLS = const(1)
+_REPLAY_S = const(60)
 _TWO_IN_ONE = const(1000)  # a record has two arguments and this has four: two decimal numbers in each
 
 
@@ -26,9 +27,18 @@ class OwnAudit:
 
     def __init__(self, log: "Log") -> None:
         self._log = log
+        self._replay_s = 0  # until this uptime a replay is counted only
 
     def notice(self, event: int, a: int, b: int) -> None:
-        """An authentication, or what stood in its way."""
+        """An authentication, or what stood in its way.
+
+        A recorded AARQ costs its sender nothing and is no failed authentication: one record a minute, so that
+        nobody can wash the log with it.
+        """
+        if event == events.OWN_REPLAY:
+            if self._log.now_s < self._replay_s:
+                return
+            self._replay_s = self._log.now_s + _REPLAY_S
         self._log.add(NOTICE if event == events.OWN_ASSOCIATED else WARNING, event, a=a, b=b)
 
     def audit(self, association: "Association", tag: int, class_id: int, index: int, result: int) -> None:

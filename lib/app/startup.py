@@ -140,6 +140,7 @@ def log_configuration(log: "Log", config: "Config", wiped: int = 0) -> None:
 
 
 def log_keys(log: "Log", error: str) -> None:
-    """Why SAP 1 has no keys, and what to do; nothing when it has."""
+    """Why SAP 1 has no keys (client=0: none of its clients), and what to do; nothing when it has."""
     if error:
+        log.add(WARNING, events.OWN_UNPROVISIONED)
         sys.stdout.write("%d WARNING keys %s; see docs/security.md, tools/provision.py\n" % (log.now_s, error))
