@@ -77,7 +77,7 @@ class Forwarder:
         self.admission = Admission(table, router, self.exchanges, rules)
         self.counters = Counters(refusal.NAMES)
         self._replies = Replies(slab, self.counters, rules.refuse_by_exception)
-        self._unasked = Unasked(table, self.exchanges, self.admission, self.counters, 2 * rules.guard_ms)
+        self._unasked = Unasked(table, self.exchanges, self.admission, self.counters, rules.late_ms)
         self._endings = Endings(table, slab, self.admission, rules)
         self.ledger = self._endings.ledger
         self._scheduler = Scheduler(self.exchanges, rules.sessions_cnt, self.ledger)

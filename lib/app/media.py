@@ -80,6 +80,13 @@ def first_credit(config: "Config") -> int:
     return config.number("sfsk.initial_credit") if config.text("medium") == "sfsk" else 0
 
 
+def guard_ms(config: "Config") -> int:
+    """How long a node rests after a missing answer. On G3 an answer may have waited for a new route, or behind 50
+    frames of others (macMaxCSMABackoffs) on a busy line."""
+    late_ms = config.number("g3.route_ms") if config.text("medium") == "g3" else 0
+    return config.number("gateway.guard_ms") + late_ms
+
+
 def own_saps(config: "Config") -> "tuple[int, ...]":
     """SAPs of the medium itself at both ends: nobody may use them from the WAN."""
     if config.text("medium") == "sfsk":

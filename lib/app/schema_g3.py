@@ -50,7 +50,7 @@ ROWS: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("g3.broadcast_group", INT, 1, 65535, 1, "group of the broadcast SAP: FF02::xxxx; FF02::1 is 32769"),
     ("g3.think_ms", INT, 10, 120000, 3000, "think time allowed a meter before it is measured"),
     ("g3.slack_ms", INT, 0, 120000, 15000, "retries and processing per hop: added to every reply window"),
-    ("g3.route_ms", INT, 0, 120000, 20000, "added while the route may have to be found (adpNetTraversalTime)"),
+    ("g3.route_ms", INT, 0, 120000, 20000, "adpNetTraversalTime: added to a doubtful route's window, to each guard"),
     ("g3.hops_unknown", INT, 1, 14, 3, "hops assumed of a node whose path is not known"),
     ("g3.lqi_bpsk", INT, 0, 255, 60, "link quality from which BPSK is assumed, below it ROBO"),
     ("g3.lqi_qpsk", INT, 0, 255, 90, "link quality from which QPSK is assumed"),

@@ -5,7 +5,7 @@ import sys
 from binascii import unhexlify
 
 from app import class_rules
-from app.media import own_saps
+from app.media import guard_ms, own_saps
 from app.own_firewall import firewall_object
 from app.own_push import OwnPush
 from base import events
@@ -38,7 +38,8 @@ def rules_from(config: "Config") -> Rules:
     rules.exchanges_cnt = config.number("gateway.exchanges")
     rules.per_node_cnt = config.number("gateway.exchanges_per_node")
     rules.queue_ms = 1000 * config.number("gateway.queue_s")
-    rules.guard_ms = config.number("gateway.guard_ms")
+    rules.guard_ms = guard_ms(config)
+    rules.late_ms = 2 * config.number("gateway.guard_ms")
     rules.associations_cnt = config.number("gateway.associations")
     rules.association_ms = 1000 * config.number("gateway.association_s")
     rules.sessions_cnt = config.number("wan.sessions") + 2  # one that is closing, and one for all beyond

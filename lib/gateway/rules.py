@@ -13,6 +13,7 @@ class Rules:
     per_node_cnt = 4
     queue_ms = 60000
     guard_ms = 3000
+    late_ms = 6000  # a ciphered APDU so long after an exchange of its pair is an answer, no push
     associations_cnt = 256
     association_ms = 300000
     refuse_by_exception = True
