@@ -2,6 +2,7 @@
 """What management may do over SAP 1: settings, ping, lists, scripts, removal; each with its refusals."""
 
 import json
+import random
 
 from fakes import title
 from management_bench import Bench, name, octets
@@ -252,3 +253,31 @@ def test_entries_of_another_length_or_mark_are_refused_and_full_lists_say_so():
     assert bench.put(CHANGE, entry(title(20), BLOCKED)) == OBJECT_UNAVAILABLE
     bench.store.fail_after = 0
     assert bench.put(CHANGE, entry(title(10), FREE)) == HARDWARE_FAULT
+
+
+# --- bad input ---
+
+
+def test_changed_cut_and_random_octets_never_get_past_a_result():
+    good = {
+        SETTINGS: octets(b'{"wan": {"idle_s": 60}}'),
+        WINDOW: b"\x02\x02" + octets(b"\x16\x1e\x00\xff") + octets(b"\x06\x00\xff\x00"),
+        PING: SAP_OF_ROW_1,
+        CHANGE: entry(title(1), BLOCKED),
+        "0.0.128.14.0": octets(b"SIMGATEWAY02"),
+    }
+    for seed in range(40):
+        random.seed(seed)
+        bench = Bench()
+        for text, value in good.items():
+            for at in range(len(value)):
+                assert bench.put(text, value[:at]) == -1, (seed, text, at)
+            for _ in range(5):
+                octet = random.getrandbits(16) % len(value)
+                changed = value[:octet] + bytes((random.getrandbits(8),)) + value[octet + 1 :]
+                assert -1 <= bench.put(text, changed) <= 250, (seed, text, changed)
+            noise = bytes([random.getrandbits(8) for _ in range(30)])
+            assert -1 <= bench.put(text, noise) <= 250, (seed, text, noise)
+            assert -1 <= bench.call(SCRIPTS, noise) <= 250 and -1 <= bench.connect(noise) <= 250
+        bench.turn(2000)
+        assert load(bench.store).errors == [], seed
