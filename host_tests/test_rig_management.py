@@ -8,6 +8,8 @@ actions do on the line is done by the shipped segment on the simulated one.
 from __future__ import annotations
 
 import json
+import struct
+import time
 from typing import Any
 
 import pytest
@@ -37,7 +39,7 @@ from tools.hes.errors import HesError, HesRefused
 from tools.hes.managing import Desk
 from tools.hes.session import Keys, Session, _Transport
 from tools.hes.wire import Wire, WireTimeout
-from tools.rig import Rig
+from tools.rig import WALL_START_S, Rig
 from tools.sim.options import SegmentOptions
 
 _KEYS = Keys(bytes(16), bytes(16), bytes(8))
@@ -193,6 +195,33 @@ def test_gurux_reads_script_tables_and_schedules_as_its_own_objects(rig: Rig) ->
     assert [script.id for script in table.scripts] == [1, 2]
     assert (schedule.target.logicalName, schedule.executedScriptSelector) == ("0.0.10.0.129.255", 1)
     assert (int(schedule.type_), list(schedule.executionTime)) == (5, [])
+
+
+def test_a_long_change_goes_in_blocks(rig: Rig) -> None:
+    hes = _open(PlainGurux, rig)
+    extras = [{"sap": 0x1000 + n, "title": "4D4D4D00000000%02X" % n, "server_sap": 3, "ldn": "X"} for n in range(16)]
+    text = json.dumps({"gateway": {"extra_saps": extras}}).encode()
+    assert len(text) > 1100
+    hes.set(*SETTINGS, 2, Typed(OCTET_STRING, text))
+    assert load(rig.store)["gateway.extra_saps"] == extras
+    assert json.loads(hes.get(*SETTINGS, 2))["gateway"]["extra_saps"] == extras
+
+
+def test_a_schedule_written_over_dlms_is_executed_at_its_time(rig: Rig) -> None:
+    session = PlainSession(RigWire(rig))
+    session.open_gateway(_KEYS)
+    for name, wait_s in (("0.0.15.0.128.255", 60), ("0.0.15.0.129.255", 120)):
+        due = time.gmtime(WALL_START_S + rig.kernel.now_us // 1_000_000 + wait_s)  # clock.zone_min is 0
+        at = bytes((due.tm_hour, due.tm_min, due.tm_sec, 0xFF))
+        date = struct.pack(">HBBB", due.tm_year, due.tm_mon, due.tm_mday, 0xFF)
+        session.set(22, name, 4, b"\x01\x01\x02\x02\x09\x04" + at + b"\x09\x05" + date)
+    rounds = rig.segment.counters.named("discover_rounds")
+    rig.run(58)
+    assert rig.segment.counters.named("discover_rounds") == rounds and not rig.restarts
+    rig.run(30)
+    assert rig.segment.counters.named("discover_rounds") > rounds and not rig.restarts
+    rig.run(40)
+    assert rig.restarts
 
 
 # --- tools.hes action ---
