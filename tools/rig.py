@@ -227,6 +227,7 @@ class Rig:
         around.config, around.store, around.serial = self.config, self.store, SERIAL
         around.settings, around.access = self.settings, self.access_list.access
         around.access_list = self.access_list
+        around.unwrap = self.security.keys.unwrap if self.security is not None else None
         around.random_octets = self._random().randbytes
         around.port, around.table, around.sink, around.log = Wire(self.sim.chip), self.table, self.forwarder, self.log
         return around

@@ -37,6 +37,7 @@ def g3_rig(
     line: G3LineOptions | None = None,
     prepare: Callable[[G3Segment], object] = lambda sim: None,
     gateway: dict[str, Any] | None = None,
+    keys: bytes = b"",
     **settings: Any,
 ) -> Rig:
     """A started gateway; `prepare` may change the PAN before it, after the PSKs were written down.
@@ -46,7 +47,7 @@ def g3_rig(
     sim = G3Segment(G3Options(meters=meters, modem=modem, line=line or G3LineOptions()), make_server)
     fs = g3_flash(sim.psks())
     prepare(sim)
-    return Rig(sim=sim, fs=fs, config={**g3_config(dialect, **settings), "gateway": gateway or {}})
+    return Rig(sim=sim, fs=fs, config={**g3_config(dialect, **settings), "gateway": gateway or {}}, keys=keys)
 
 
 def numbered_g3(meters: int, dialect: str = "H", **what: Any) -> tuple[Rig, Ledger]:
