@@ -73,6 +73,7 @@ class GeneralBlockTransfer:
         store = self._store
         start = writer.off
         acknowledged, own_number = store.block_number, store.own_number
+        store.purpose = reassembly.GBT_SERVED
         reader.open(store.mv, 0, store.length)
         writer.rewind(start + HEAD_LEN)
         try:

@@ -22,7 +22,10 @@ ACTION_BLOCKS = const(3)
 ACTION_LIST_BLOCKS = const(4)
 ACTION_RETURN = const(5)  # return data, going out
 GBT_REQUEST = const(6)
-GBT_ANSWER = const(7)  # going out
+GBT_SERVED = const(7)  # a whole request, while it is read
+GBT_ANSWER = const(8)  # going out
+
+_COLLECTING = (SET_BLOCKS, SET_LIST_BLOCKS, ACTION_BLOCKS, ACTION_LIST_BLOCKS, GBT_REQUEST)
 
 
 class Reassembly:
@@ -60,8 +63,12 @@ class Reassembly:
     def is_free_for(self, now: int, association: "Association") -> bool:
         """Nobody has it, or this association, or one that let it lie. A GBT request being served keeps it."""
         if self._owner is association:
-            return self.purpose != GBT_REQUEST
+            return self.purpose != GBT_SERVED
         return self.purpose == FREE or ticks_diff(now, self._used_at) >= self._timeout_ms
+
+    def is_collecting(self, association: "Association") -> bool:
+        """This association has begun a request in blocks, and other requests of its may come in between."""
+        return self._owner is association and self.purpose in _COLLECTING
 
     def is_held(self, association: "Association", purpose: int) -> bool:
         """This association has it, for this."""
