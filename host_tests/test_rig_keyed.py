@@ -122,11 +122,20 @@ def test_keys_and_counters_survive_a_power_cut() -> None:
     assert bytes(_open(PydlmsHes, again).get(1, "0.0.96.1.0.255", 2)) == b"RIG000000001"
 
 
-def test_a_gateway_without_keys_says_so_and_serves_the_public_client() -> None:
-    rig = Rig(SegmentOptions(meters=0), keys=b"\x00" * 352)
+def test_clients_without_keys_are_named_and_do_not_get_in() -> None:
+    some = {"clients": {sap: TEST_KEYS["clients"][sap] for sap in ("32", "127")}}
+    rig = Rig(SegmentOptions(meters=0), keys=provision.octets_of(provision.parse(some)))
     assert [record for record in _events(rig) if record[0] == events.OWN_UNPROVISIONED] == [
-        (events.OWN_UNPROVISIONED, sap, 0) for sap in (1, 32, 64, 127)
+        (events.OWN_UNPROVISIONED, sap, 0) for sap in (1, 64)
     ]
+    hes = PydlmsHes(RigWire(rig))
+    with pytest.raises(HesError):
+        hes.open_management(1, 1)
+    assert hes.sap_list()[0][0] == 1
+
+
+def test_a_gateway_whose_keys_are_damaged_serves_the_public_client() -> None:
+    rig = Rig(SegmentOptions(meters=0), keys=bytes(352))
     hes = PydlmsHes(RigWire(rig))
     with pytest.raises(HesError):
         hes.open_management(1, 1)

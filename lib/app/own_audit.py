@@ -50,7 +50,7 @@ class OwnAudit:
         self._log.add(NOTICE if result == SUCCESS else WARNING, event, a=who, b=class_id * _TWO_IN_ONE + (index & 0xFF))
 
     def missing_keys(self, security: "DeviceSecurity") -> None:
-        """One record for each client that cannot get in because it has no keys."""
+        """One record for each client that has no keys where others have; when none has, start-up says so."""
         for keys in security.keys.clients:
-            if not keys.is_provisioned:
+            if not security.keys.error and not keys.is_provisioned:
                 self._log.add(WARNING, events.OWN_UNPROVISIONED, a=keys.sap)

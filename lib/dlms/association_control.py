@@ -7,10 +7,7 @@ challenge. Law: what does not authenticate changes nothing: no slot, no flash, n
 that was open before.
 """
 
-from micropython import const
-
 from base import events
-from base.ticks import ticks_diff
 from dlms import acse, acse_response, apdu, proposal, stats
 from dlms.security import stats as reasons
 from dlms.security.ciphering import CipheringError
@@ -29,9 +26,6 @@ if TYPE_CHECKING:
 
     Notice = Callable[[int, int, int], None]  # event of base.events, its arguments a and b
 
-_REPLAY_NOTICE_MS = const(10000)  # between two records of APDUs sent again
-
-
 class AssociationControl:
     """`max_pdu` is told to clients; `notice` hears what a person should know. No `security`: no keyed client."""
 
@@ -48,7 +42,6 @@ class AssociationControl:
         self._max_pdu = max_pdu
         self._security = security
         self._notice = notice
-        self._replayed_at: "int | None" = None
         self._aarq = acse.Aarq()
         # Opens an InitiateRequest; changes places with the association's when that is genuine.
         self._candidate = Protection()
@@ -242,10 +235,7 @@ class AssociationControl:
             return
         # NOTE: no failed authentication: after a power cut of ours every head-end that keeps its own counter is
         # behind. It is told the number and comes again at once; it must not meet a lock it earned by that.
-        # Nor does a stranger who sends copies fill the log with them.
-        if self._replayed_at is None or ticks_diff(now, self._replayed_at) >= _REPLAY_NOTICE_MS:
-            self._replayed_at = now
-            self._notice(events.OWN_REPLAY, client_sap, _last_octets(peer))
+        self._notice(events.OWN_REPLAY, client_sap, _last_octets(peer))
 
     def _fail(self, now: int, client_sap: int, peer: bytes) -> None:
         """Authentication failed: make the peer wait, and say so."""
