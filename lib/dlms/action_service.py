@@ -85,8 +85,9 @@ class ActionService:
         reader.off = parameter_off
         parameter = reader if has_parameter else None
         store = self._store
-        is_stored = association.conformance & apdu.CONF_BLOCK_ACTION and store.mv is not reader.mv
-        if not is_stored or store.is_collecting(association) or not store.lease(now, association, reassembly.ACTION_RETURN):
+        may_cut = association.conformance & apdu.CONF_BLOCK_ACTION and store.mv is not reader.mv
+        is_busy = not may_cut or store.is_collecting(association)
+        if is_busy or not store.lease(now, association, reassembly.ACTION_RETURN):
             apdu.write_head(writer, apdu.ACTION_RESPONSE, apdu.ACTION_NORMAL, invoke)
             self._call(now, association, parameter, writer)
             return
