@@ -69,12 +69,12 @@ def _meters() -> argparse.ArgumentParser:
     which = reading.add_mutually_exclusive_group()
     which.add_argument("--sap", action="append", type=_sap, metavar="SAP", help="this meter; repeatable")
     which.add_argument("--all", action="store_true", help="every meter in the SAP list (the default)")
-    _add_keys(reading)
+    _add_keys(reading, "the public client reads")
     return reading
 
 
-def _add_keys(parser: argparse.ArgumentParser) -> None:
-    keys = parser.add_argument_group("keys", "without any, the public client reads; HES_EK and HES_AK in the "
+def _add_keys(parser: argparse.ArgumentParser, without: str) -> None:
+    keys = parser.add_argument_group("keys", f"without any, {without}; HES_EK and HES_AK in the "
                                       "environment are better than options, which other users of a PC can see")
     keys.add_argument("--sim-keys", action="store_true", help="the simulator's test keys")
     keys.add_argument("--ek", type=_octets(_KEY_LEN), metavar="HEX", help="global unicast encryption key")
@@ -88,7 +88,7 @@ def _actions() -> argparse.ArgumentParser:
     words = ", ".join(f"{name} {argument}".strip() for name, (argument, _) in ACTIONS.items())
     asking.add_argument("action", choices=list(ACTIONS), metavar="ACTION", help=words)
     asking.add_argument("argument", nargs="?", default="", metavar="ARGUMENT", help="what the action needs")
-    _add_keys(asking)
+    _add_keys(asking, "nothing is managed")
     return asking
 
 
