@@ -12,57 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.e2e.certificates import Authority, client_context, own_file
 from host_tests.e2e.stack import RUNTIME, Stack
+from host_tests.e2e.tls_site import TIMEOUT_S, Site
 from host_tests.peers.cosem_hes import CosemHes
 from host_tests.peers.gurux_hes import GuruxHes
 from host_tests.peers.pydlms_meter import PydlmsMeter
-from tools.hes.wire import Wire
 
 TITLE = bytes.fromhex("5059440000000001")
-TIMEOUT_S = 60 if RUNTIME == "micropython-arm" else 10
 # NOTE: the shim has no TLS; there is nothing of it to test on CPython.
 pytestmark = pytest.mark.skipif(RUNTIME == "cpython", reason="TLS is the interpreter's")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Site:
-    """A gateway with TLS, its authority, and head-ends with and without the right certificates."""
-
-    def __init__(self, folder):
-        self.port = free_port()
-        self.authority, self.stranger = Authority("utility"), Authority("stranger")
-        self.folder = folder
-        files = {"tls-own.der": own_file(self.authority.issue("gateway")), "tls-ca.der": self.authority.der}
-        settings = {"port": self.port, "address": "127.0.0.1", "handshakes_per_min": 600, "sessions": 3}
-        self.stack = Stack([PydlmsMeter(TITLE)], config={"tls": settings}, files=files)
-        self.good = self.context(self.authority, self.authority.issue("hes"))
-
-    def context(self, trusted, pair):
-        return client_context(self.folder, trusted, pair)
-
-    def connect(self, context=None):
-        raw = socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S)
-        try:
-            secured = (context or self.good).wrap_socket(raw, server_hostname="127.0.0.1")
-        except OSError:
-            raw.close()
-            raise
-        return Wire(secured, TIMEOUT_S)
-
-    def is_refused(self, context):
-        """The handshake fails, or the first answer never comes: TLS 1.2 clients may learn of a refusal late."""
-        try:
-            with self.connect(context) as wire:
-                GuruxHes(wire).sap_list()
-        except Exception:  # noqa: BLE001 - whatever the library makes of a closed connection
-            return True
-        return False
 
 
 def read_to_the_end(raw):
@@ -77,7 +35,7 @@ def read_to_the_end(raw):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     found = Site(tmp_path_factory.mktemp("certificates"))
-    with found.stack:
+    with Stack([PydlmsMeter(TITLE)], config=found.config, files=found.files) as found.stack:
         yield found
 
 
