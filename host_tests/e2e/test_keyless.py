@@ -27,6 +27,7 @@ KEYS = {
     "EK": bytes.fromhex("7A1D5EC90B84F3263FD8A6109C4BE257"),
     "AK": bytes.fromhex("C46E02B7915FD83A2DE0714C8AF693B5"),
 }
+OWN_KEYS = {"EK": gurux_hes.EK, "AK": gurux_hes.AK}  # of SAP 1: they protect the gateway itself
 _MAP = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) r\S+ \S+ \S+ \S+\s*(.*)$")
 _NOT_MEMORY = ("[vvar]", "[vvar_vclock]", "[vsyscall]")
 
@@ -61,7 +62,26 @@ def stack(keys):
             hes.open(running.saps()[TITLE.hex().upper()])
             assert bytes(hes.get(*SECRET_OBJECT, 2)) == SECRET_READ
             running.last_ciphered = wire.received[-1]
+        running.told = what_sap_1_tells(running)
         yield running
+
+
+def what_sap_1_tells(running):
+    """Counters, logs, node and airtime lists of the gateway, as its management client reads them: plaintext APDUs."""
+    with pytest.MonkeyPatch.context() as patch, running.wire() as wire:
+        for name, key in OWN_KEYS.items():
+            patch.setattr(gurux_hes, name, key)
+        hes = GuruxHes(wire)
+        hes.open_public(1)
+        counter = hes.get(1, "0.0.43.1.1.255", 2)
+        hes.release()
+        hes.open_management(1, counter + 1)
+        told = {}
+        for class_id, obis in hes.object_names():
+            if obis.startswith("0.0.128.") or class_id == 7:
+                told[obis] = repr(hes.get(class_id, obis, 2)).encode()
+        hes.release()
+    return told
 
 
 def memory(pid):
@@ -110,5 +130,14 @@ def test_neither_flash_nor_console_holds_key_or_plaintext(stack):
             assert not any(form in octets for form in forms(secret)), name
 
 
-def test_the_gateway_was_given_no_client_keys(stack):
-    assert "clients" not in (stack.state_dir / "config.json").read_text()
+def test_nothing_the_gateway_tells_about_itself_holds_key_or_plaintext(stack):
+    assert len(stack.told) >= 20 and all(stack.told.values())
+    for obis, text in stack.told.items():
+        for secret in (*KEYS.values(), SECRET_READ[4:20], SECRET_WRITTEN[4:20]):
+            assert not any(form in text for form in (*forms(secret), repr(secret).encode()[2:-1])), obis
+
+
+def test_the_keys_of_sap_1_are_no_meters_keys(stack):
+    kept = (stack.state_dir / "keys.bin").read_bytes()
+    assert any(key in kept for key in OWN_KEYS.values())  # the gateway's own, which it has to have
+    assert not any(key in kept for key in KEYS.values())

@@ -65,6 +65,12 @@ class GuruxHes(Hes):
             client.proposedConformance &= ~Conformance.GENERAL_PROTECTION
         self._associate(client)
 
+    def object_names(self) -> "list[tuple[int, str]]":
+        """(class, logical name) of the association view."""
+        with self._translated() as client:
+            found = client.parseObjects(self._ask(client, client.getObjectsRequest()).data, True)
+        return [(int(item.objectType), item.logicalName) for item in found]
+
     def get(self, class_id: int, obis: str, attribute: int):  # type: ignore[no-untyped-def]
         """An attribute as int, bool, bytes, or list of those."""
         with self._translated() as client:
