@@ -42,14 +42,13 @@ def test_rules_come_in_milliseconds():
     assert not rules.refuse_by_exception and startup.rules_from(config()).refuse_by_exception
 
 
-@pytest.mark.parametrize("length, title", [(8, b"GWY89ABC"), (6, b"GWYABC")])
-def test_an_empty_initiator_title_is_made_of_the_serial_number(length, title):
-    settings = medium_sfsk.segment_settings(config(sfsk__title_len=length), b"0123456789ABC")
-    assert settings.initiator_title() == title
-
-
-def test_a_short_serial_number_is_filled_up():
-    assert medium_sfsk.segment_settings(config(), b"\x01").initiator_title() == b"GWY\x00\x00\x00\x00\x01"
+@pytest.mark.parametrize("length", [6, 8])
+def test_an_empty_initiator_title_tells_boards_of_one_reel_apart(length):
+    # an STM32's unique id: place on the wafer (4 octets), wafer, lot (7 letters)
+    boards = [place.to_bytes(4, "little") + b"\x07" + b"Q123456" for place in range(256)]
+    titles = {bytes(medium_sfsk.segment_settings(config(sfsk__title_len=length), one).initiator_title()) for one in boards}
+    assert len(titles) == len(boards)
+    assert all(len(title) == length and title.startswith(b"GWY") for title in titles)
 
 
 def test_targets_and_extra_saps_are_taken_apart():

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Makes the S-FSK segment from the configuration; imported by app.media when it is the medium."""
 
+from binascii import hexlify
+
+from app.made_title import made_title
 from app.media import Side
 from dlms.cosem.sfsk import sfsk_objects
 from plc.sfsk.segment import Segment
@@ -10,8 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from app.config import Config
     from app.media import Around
-
-_TITLE_LETTERS = b"GWY"
 
 
 def build(around: "Around") -> Side:
@@ -32,10 +33,9 @@ def build(around: "Around") -> Side:
 
 
 def segment_settings(config: "Config", serial: bytes) -> Settings:
-    """Section `sfsk`; an empty initiator title becomes GWY + the last octets of the serial number."""
+    """Section `sfsk`; an empty initiator title is made of the unique id."""
     section = config.section("sfsk")
     if not section["initiator_title"]:
-        length = config.number("sfsk.title_len") - len(_TITLE_LETTERS)
-        title = _TITLE_LETTERS + (bytes(length) + serial)[-length:]
-        section["initiator_title"] = "".join(["%02X" % octet for octet in title])
+        title = made_title(serial, config.number("sfsk.title_len"))
+        section["initiator_title"] = str(hexlify(title), "ascii")
     return Settings(section)

@@ -5,11 +5,11 @@ keys.bin comes from `tools/provision.py` or is changed by class 64; the firmware
 and has no key of its own to fall back on. docs/security.md says what is in both.
 """
 
-from binascii import crc32, unhexlify
-from struct import pack
+from binascii import unhexlify
 
 from micropython import const
 
+from app.made_title import made_title
 from app.record_file import RecordFile
 from dlms.security.device_security import DeviceSecurity
 from dlms.security.key_store import RECORD_LEN
@@ -29,15 +29,9 @@ _COUNTERS_MAX = const(64)
 
 
 def system_title(config: "Config", serial: bytes) -> bytes:
-    """8 octets. By default GWY and five octets in which every octet of the unique id counts.
-
-    NOTE: the last octets of an STM32's id are the lot number, the same on a whole reel of boards;
-    two gateways of one title and one key would use the same nonces.
-    """
+    """8 octets, as configured or made of the unique id."""
     text = config.text("gateway.system_title")
-    if text:
-        return unhexlify(text)
-    return b"GWY" + pack(">BI", crc32(serial + b"\x01") & 0xFF, crc32(serial))
+    return unhexlify(text) if text else made_title(serial)
 
 
 def own_security(

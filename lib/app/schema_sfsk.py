@@ -17,7 +17,7 @@ ROWS: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("sfsk.max_frame_length", INT, 26, 242, 242, "octets of the largest LLC frame (class 55)"),
     ("sfsk.title_len", CHOICE, (6, 8), None, 8, "octets of a system title on this segment"),
     ("sfsk.initiator_mac", INT, 0xC00, 0xDFF, 0xC00, "own MAC address"),
-    ("sfsk.initiator_title", HEX, 0, 16, "", "own system title; empty: GWY + the last octets of the unique id"),
+    ("sfsk.initiator_title", HEX, 0, 16, "", "own system title; empty: GWY and a checksum of the unique id"),
     ("sfsk.initial_credit", INT, 0, 7, 0, "credit a node starts with"),
     ("sfsk.max_credit", INT, 0, 7, 7, "highest credit used"),
     ("sfsk.think_ms", INT, 10, 60000, 1000, "think time allowed a meter before it is measured"),
