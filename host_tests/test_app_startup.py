@@ -46,7 +46,8 @@ def test_rules_come_in_milliseconds():
 def test_an_empty_initiator_title_tells_boards_of_one_reel_apart(length):
     # an STM32's unique id: place on the wafer (4 octets), wafer, lot (7 letters)
     boards = [place.to_bytes(4, "little") + b"\x07" + b"Q123456" for place in range(256)]
-    titles = {bytes(medium_sfsk.segment_settings(config(sfsk__title_len=length), one).initiator_title()) for one in boards}
+    made = config(sfsk__title_len=length)
+    titles = {bytes(medium_sfsk.segment_settings(made, one).initiator_title()) for one in boards}
     assert len(titles) == len(boards)
     assert all(len(title) == length and title.startswith(b"GWY") for title in titles)
 
