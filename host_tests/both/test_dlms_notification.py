@@ -77,3 +77,14 @@ def test_a_ciphered_one_is_carried_whole_in_an_octet_string():
 def test_an_event_notification_of_a_meter_is_carried_whole_too():
     apdu = octets("C2 00 0001 0000616200FF 02") + bytes([UINT8, 1])
     assert written(write_with_origin, ORIGIN, memoryview(apdu), 9, None).endswith(bytes([9, len(apdu)]) + apdu)
+
+
+def test_no_octets_a_meter_may_send_are_an_error():
+    seed = 20261126
+    for _ in range(2000):
+        seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
+        apdu = bytearray(octets(TIMED if seed & 64 else PLAIN))
+        apdu[(seed >> 8) % len(apdu)] ^= 1 << ((seed >> 4) & 7)
+        cut = memoryview(apdu)[: (seed >> 16) % len(apdu) + 1]
+        got = written(write_with_origin, ORIGIN, cut, 1, None)
+        assert got.endswith(bytes(cut)) or got.endswith(bytes(cut)[body_off(cut) :]), seed
