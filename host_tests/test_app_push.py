@@ -698,6 +698,26 @@ def test_flash_that_fails_is_counted_and_nothing_leaves_ram_for_it(flash):
     assert bench.got() == [1, 2]
 
 
+def test_one_that_is_with_the_socket_stays_where_it_is_although_it_is_time_for_flash(flash):
+    async def story(bench):
+        bench.keeper.after_s = 200
+        bench.up(False)
+        bench.offer(1, 2)
+        await bench.run(150)
+        assert bench.delivery.has_failed() and len(bench.route) == 2
+        bench.targets[0].is_up = bench.targets[0].is_stuck = True
+        for _ in range(70):
+            await bench.run(1)
+            if bench.delivery.is_sending and bench.log.now_s > 205:
+                break
+        assert bench.delivery.is_sending and len(bench.route) == 2
+        bench.targets[0].is_stuck = False
+        await bench.run(10)
+
+    bench = play(story, fs=flash)
+    assert bench.got() == [1, 2] and bench.count("push-flash-writes") == 0
+
+
 def test_events_on_flash_resume_where_a_connection_broke(flash):
     async def before(bench):
         for node in range(6):
