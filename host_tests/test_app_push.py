@@ -597,6 +597,37 @@ def test_an_outage_longer_than_the_log_keeps_topology_and_alarms(flash):
     assert one.count("push-flash-writes") < 30
 
 
+def test_security_events_between_those_for_flash_are_counted_as_not_pushed(flash):
+    async def before(bench):
+        await bench.run(1)
+        bench.log.add(NOTICE, events.NODE_LOST, 1)
+        bench.log.add(NOTICE, events.OWN_LOCKED)
+        bench.log.add(NOTICE, events.NODE_LOST, 2)
+        await bench.run(1100)
+
+    async def after(bench):
+        await bench.run(3)
+
+    one, two = outage({"fs": flash}, before, after)
+    assert one.count("own-events-lost") == 1 and len(two.texts()) == 2
+
+
+def test_own_events_on_flash_are_given_up_when_they_may_not_be_sent_and_meters_behind_them_are_not(flash):
+    async def before(bench):
+        bench.log.add(NOTICE, events.NODE_LOST, 1)
+        await bench.run(1100)
+        bench.offer(1)
+        await bench.run(200)
+
+    async def after(bench):
+        bench.turns.is_mute = True
+        await bench.run(3)
+
+    _, two = outage({"fs": flash}, before, after)
+    assert two.got() == [1] and len(two.targets[0].got) == 1 and two.count("own-events-lost") == 1
+    assert two.is_at_rest()
+
+
 def test_a_planned_restart_loses_nothing(flash):
     async def before(bench):
         await bench.run(1)
