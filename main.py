@@ -32,6 +32,7 @@ from app.sessions import Listener
 from app.settings import Settings
 from app.startup import (
     access_objects,
+    image_transfer,
     live_settings,
     log_configuration,
     log_keys,
@@ -130,6 +131,7 @@ management = OwnManagement(parts, side.management, access_list, forwarder, store
 parts.medium_objects.extend(management.objects)
 parts.connect = management.connect
 parts.signature = Signature(signature_of(leaf.CODE_DIR))
+parts.image = image_transfer(config, store, log)
 parts.slab = slab
 parts.exchanges = forwarder.exchanges
 
@@ -142,7 +144,7 @@ forwarder.push = push if config["push.targets"] else None
 console = Console(table, "%s:%d" % (config.text("wan.address"), config.number("wan.port")))
 log.listener = console
 upkeep = Upkeep(table, journal, log, clock)
-upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership, parts.signature) + side.timed
+upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership) + side.timed + parts.timed()
 upkeep.timed += management.timed
 upkeep.medium = segment
 upkeep.ledger = forwarder.ledger

@@ -41,7 +41,7 @@ from app.record_file import RecordFile  # noqa: E402
 from app.replies import HEADROOM  # noqa: E402
 from app.sessions import Listener  # noqa: E402
 from app.settings import Settings  # noqa: E402
-from app.startup import live_settings, router_extras, rules_from  # noqa: E402
+from app.startup import image_transfer, live_settings, router_extras, rules_from  # noqa: E402
 from app.upkeep import Upkeep  # noqa: E402
 from base.log import Log  # noqa: E402
 from base.slab import Slab  # noqa: E402
@@ -220,7 +220,8 @@ class Rig:
         self.forwarder.device = self.device = own_device(parts)
         self.upkeep = Upkeep(self.table, self.journal, self.log, clock)
         self.upkeep.ledger = self.forwarder.ledger
-        self.upkeep.timed, self.upkeep.medium = (self.device, *side.timed, *self.management.timed), self.segment
+        self.upkeep.timed = (self.device, *side.timed, *parts.timed(), *self.management.timed)
+        self.upkeep.medium = self.segment
 
     def _around(self) -> media.Around:
         around = media.Around()
@@ -251,6 +252,7 @@ class Rig:
         parts.own, parts.security = new_counters(), self.security
         parts.counters = (self.forwarder.counters, self.listener.counters, self.segment.counters, parts.own)
         parts.serial, parts.version, parts.interpreter = SERIAL, b"rig", b"rig"
+        parts.image = image_transfer(self.config, self.store, self.log)
         parts.signature, parts.slab, parts.exchanges = Signature(iter(())), self.slab, self.forwarder.exchanges
         return parts
 

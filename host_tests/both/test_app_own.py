@@ -166,8 +166,6 @@ def test_facts_are_where_they_belong_and_live():
     assert fact(1, 0, 0, 2, 8) == b""
     parts.signature.on_deadline(1)
     assert fact(1, 0, 0, 2, 8) == b"s" * 32
-    assert bench.settings.change(1, "wan.idle_s", 77) == 0
-    assert fact(0, 0, 128, 4, 7) == b"wan.idle_s"
     parts.counters[0].inc(0, 5)
     parts.counters[0].inc(1, 50)
     parts.counters[0].inc(2, 500)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from base.log import Log
     from base.slab import Slab
     from dlms.cosem.clock import Clock
+    from dlms.cosem.image_transfer import ImageTransfer
     from dlms.cosem.object import CosemObject, Method
     from dlms.security.device_security import DeviceSecurity
     from gateway.exchange import Exchanges
@@ -53,6 +54,8 @@ def own_objects(parts: "Parts") -> "list[CosemObject]":
     objects.extend(ledger_objects(parts.ledger, parts.table))
     if parts.security is not None:
         objects += SecuritySetups(parts.security, parts.log).objects()
+    if parts.image is not None:
+        objects += parts.image.objects()
     return objects + EventLogs(parts.log, clock, parts.table.sap).objects() + parts.medium_objects
 
 
@@ -80,6 +83,7 @@ class Parts:
     signature: "Signature"
     slab: "Slab"
     exchanges: "Exchanges"
+    image: "ImageTransfer | None" = None
     security: "DeviceSecurity | None" = None
     channel_permille: "Callable[[], int] | None" = None  # the line's use, where somebody measures it
     reset_cause = 0
@@ -89,6 +93,10 @@ class Parts:
         if self._own_clock is None:
             self._own_clock = own_clock(self.clock, self.log, self.config, self.settings)
         return self._own_clock
+
+    def timed(self) -> "tuple[object, ...]":
+        """Engines whose `on_deadline(now)` is due each second."""
+        return (self.signature,) if self.image is None else (self.signature, self.image)
 
     def own_ldn(self) -> bytes:
         """Logical device name of SAP 1."""

@@ -32,7 +32,6 @@ _DATA = (
     ("framing", 1, 0, b"\x00\x00\x80\x04\x04\xff", "", "o"),
     ("heap", 1, 0, b"\x00\x00\x80\x04\x05\xff", "", "II"),
     ("config_hash", 1, 0, b"\x00\x00\x80\x04\x06\xff", "", "o"),
-    ("waiting_settings", 1, 0, b"\x00\x00\x80\x04\x07\xff", "", "o"),
 )
 # Registers 0-0:128.6.e.255: value, {scaler, unit}; method reset is not callable.
 _REGISTERS = (
@@ -98,9 +97,6 @@ class Facts:
         for row in SCHEMA:
             whole.update(("%s=%s\n" % (row[0], json.dumps(self._parts.config[row[0]]))).encode())
         return bytes(whole.digest())
-
-    def _waiting_settings(self) -> bytes:
-        return "\n".join(self._parts.settings.waiting()).encode()
 
     def _uptime(self) -> int:
         return self._parts.log.now_s

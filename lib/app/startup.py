@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.supervisor import Duty
     from app.tls_identity import TlsIdentity
     from base.log import Log
+    from dlms.cosem.image_transfer import ImageTransfer
     from dlms.cosem.object import CosemObject
     from dlms.security.device_security import DeviceSecurity
     from gateway.registration import Table
@@ -92,6 +93,15 @@ def live_settings(settings: "Settings", config: "Config", log: "Log") -> None:
         log.level = LEVELS.index(config.text("log_level"))
 
     settings.register("log_level", set_level)
+
+
+def image_transfer(config: "Config", store: "FileStore", log: "Log") -> "ImageTransfer | None":
+    """Of SAP 1; None where no image may be transferred: its code is not imported then."""
+    if not config.number("update.max_image"):
+        return None
+    from app import own_image
+
+    return own_image.image_transfer(config, store, log)
 
 
 def tls_identity(

@@ -84,6 +84,10 @@ class FileStore:
         if is_last:  # NOTE: a file system that copies on write erases a block for each flush
             self._appending.flush()
 
+    def open_in_place(self, name: str, mode: str) -> "BinaryIO":
+        """A file of its own, to be read and written anywhere ("r+b", "w+b"); whoever opens it closes it."""
+        return open(self._path(name), mode)  # type: ignore[return-value]
+
     def begin(self, name: str) -> None:
         """Start a new version of a file beside the old one."""
         self._close_all()
