@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 IMAGE_FILE = "image.bin"
 RECORD_FILE = "image.rec"
+_AROUND_LEN = 100
 
 
 class ImageStore(ImageFile):
@@ -36,5 +37,7 @@ class ImageStore(ImageFile):
 
 def image_transfer(config: "Config", store: "FileStore", log: "Log") -> "ImageTransfer":
     """By the settings `update.*`."""
-    block_size, most = config.number("update.block_size"), config.number("update.max_image")
+    # A block with ciphering and heads around it must fit an APDU.
+    block_size = min(config.number("update.block_size"), config.number("wan.max_apdu") - _AROUND_LEN)
+    most = config.number("update.max_image")
     return ImageTransfer(ImageStore(store, record_len(block_size, most)), block_size, most, log)

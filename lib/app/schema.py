@@ -64,7 +64,7 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("security.lock_slow_s", INT, 0, 3600, 10, "after a stranger failed all strangers to the client SAP wait so long"),
     ("security.lock_rows", INT, 4, 128, 16, "(client SAP, peer address) pairs remembered, 28 octets each"),
     ("update.max_image", INT, 0, 8388608, 358400, "octets of the largest firmware image taken; 0 = no image transfer"),
-    ("update.block_size", INT, 64, 1024, 256, "octets of its blocks; wan.max_apdu holds one and 100 octets"),
+    ("update.block_size", INT, 64, 1024, 256, "octets of its blocks, at most; wan.max_apdu - 100 where that is less"),
     ("watchdog.timeout_ms", INT, 1000, 32000, 8000, "period of the hardware watchdog"),
     ("board.uart", INT, 1, 8, 2, "UART to the modem"),
     ("board.t_req_pin", TEXT, 1, 16, "D2", "pin of T_REQ"),

@@ -153,8 +153,6 @@ def check_together(values: "dict[str, object]", errors: "list[str]") -> None:
     for path in ("schedule.discovery", "schedule.restart"):
         if not _are_times(unhexlify(values[path])):  # type: ignore[arg-type]
             errors.append("%s: must be times of 9 octets each: hh mm ss FF yyyy mm dd weekday" % path)
-    if values["update.max_image"] and values["update.block_size"] + 100 > values["wan.max_apdu"]:  # type: ignore[operator]
-        errors.append("update.block_size: must be at most wan.max_apdu - 100")
     for path in ("clock.summer_begin", "clock.summer_end"):
         if not is_switch(unhexlify(values[path])):  # type: ignore[arg-type]
             errors.append(path + ": must name one moment of a year, or none (all FF)")
