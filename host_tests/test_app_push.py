@@ -41,6 +41,7 @@ class Target:
         self.is_stuck = False  # takes nothing
         self.is_silent = False  # answers no connection attempt
         self.fails_after = None  # WPDUs
+        self.opens_in_s = 0
         self.got = []
         self.connections = 0
         self.closed = 0
@@ -100,6 +101,7 @@ class Bench:
     async def connect(self, host, port):
         target = self.targets[port]
         target.connections += 1
+        await aio.sleep(target.opens_in_s)
         while target.is_silent:
             await aio.sleep(1)
         if not target.is_up:
@@ -564,6 +566,18 @@ def test_nothing_is_written_while_the_head_end_takes_what_it_is_sent(flash):
 
     bench = play(story, fs=flash)
     assert bench.got() == list(range(50)) and bench.count("push-flash-writes") == 0
+
+
+def test_a_small_queue_over_a_slow_line_writes_nothing_either(flash):
+    async def story(bench):
+        bench.targets[0].opens_in_s = 3
+        await bench.run(1)
+        for n in range(5):
+            bench.offer(n)
+            await bench.run(6)
+
+    bench = play(story, fs=flash, capacity=1)
+    assert bench.got() == list(range(5)) and bench.count("push-flash-writes") == 0
 
 
 def test_a_queue_that_is_nearly_full_goes_to_flash_at_once(flash):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _PERIOD_MS = const(200)
 _DAY_S = const(86400)
 _EVENTS_AFTER_S = const(900)  # own events wait so long in the log: a flush holds more of them then
+_OPENING_S = const(5)  # a connection takes so long on a bad cellular line
 _MOST_EVENTS = const(32)  # in one record on flash
 
 
@@ -106,7 +107,9 @@ class Keeper:
     def _is_time(self, age_s: int, after_s: int, is_nearly_full: bool) -> bool:
         if self._delivery.has_failed() and age_s >= after_s:
             return True
-        return is_nearly_full and not self._delivery.is_connected
+        # NOTE: a connection takes a round trip or two to open; in a small queue that alone is nearly full.
+        is_refused = self._delivery.tries > 0 or age_s >= _OPENING_S
+        return is_nearly_full and is_refused and not self._delivery.is_connected
 
     def _may_write(self) -> bool:
         """There are writes left today. A day is one of uptime: nobody can turn this clock."""
