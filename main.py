@@ -131,6 +131,7 @@ management = OwnManagement(parts, side.management, access_list, forwarder, store
 parts.medium_objects.extend(management.objects)
 parts.connect = management.connect
 parts.signature = Signature(signature_of(leaf.CODE_DIR))
+parts.network_facts = leaf.network_facts
 parts.image = image_transfer(config, store, log)
 parts.slab = slab
 parts.exchanges = forwarder.exchanges

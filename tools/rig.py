@@ -252,6 +252,7 @@ class Rig:
         parts.own, parts.security = new_counters(), self.security
         parts.counters = (self.forwarder.counters, self.listener.counters, self.segment.counters, parts.own)
         parts.serial, parts.version, parts.interpreter = SERIAL, b"rig", b"rig"
+        parts.network_facts = lambda: ("127.0.0.1", "255.0.0.0", "0.0.0.0", "0.0.0.0", bytes(6), 0)
         parts.image = image_transfer(self.config, self.store, self.log)
         parts.signature, parts.slab, parts.exchanges = Signature(iter(())), self.slab, self.forwarder.exchanges
         return parts

@@ -11,13 +11,14 @@ from fakes import RamStore
 from app import own_clock
 from app.config import load
 from app.own_facts import Facts
+from app.own_network import OwnNetwork, octets_of
 from app.own_signature import Signature
 from app.schema import SCHEMA
 from app.settings import Settings
 from base import events
 from base.counters import Counters
 from base.log import Log
-from dlms.cosem.object import ROLE_MANAGEMENT
+from dlms.cosem.object import ROLE_MANAGEMENT, ROLE_READ_WRITE
 from hal import clock as hal_clock
 from hal.code import signature_of
 
@@ -232,3 +233,32 @@ def test_code_that_is_no_files_has_no_signature_and_steps_are_small():
     signature = Signature(iter(steps.append(i) or b"" for i in range(100)))
     signature.on_deadline(1)
     assert len(steps) == 16 and signature.octets == b""
+
+
+def test_the_network_is_shown_as_the_machine_has_it_and_changed_by_settings():
+    bench = Bench()
+    facts = ("192.168.10.20", "255.255.255.0", "192.168.10.1", "bad.host", b"\x02\x00\x00\x00\x00\x01", 1)
+    made = OwnNetwork(bench.settings, lambda: facts).objects()
+    assert [(one.class_id, one.version, one.logical_name[2:4]) for one in made] == [
+        (41, 0, b"\x19\x00"), (42, 0, b"\x19\x01"), (43, 0, b"\x19\x02"), (48, 0, b"\x19\x07")
+    ]  # fmt: skip
+    tcp, ipv4, mac, ipv6 = made
+    assert [read(tcp, index) for index in (2, 3, 5, 6)] == [4059, ipv4.logical_name, 4, 900] and not tcp.has(4)
+    assert [read(ipv4, index) for index in range(2, 11)] == [
+        mac.logical_name, 0xC0A80A14, [], [], 0xFFFFFF00, 0xC0A80A01, 0xFF, 0, 0
+    ]  # fmt: skip
+    assert read(mac, 2) == facts[4]
+    assert [read(ipv6, index) for index in range(2, 11)] == [mac.logical_name, 0, [], [], [], b"", b"", 0, []]
+    assert put(tcp, 2, b"\x12\x10\x00", ROLE_MANAGEMENT) == 0
+    assert put(tcp, 5, b"\x11\x00", ROLE_MANAGEMENT) == 250  # 1 to 16
+    assert put(tcp, 6, b"\x12\x00\x3c", ROLE_MANAGEMENT) == 0
+    assert [read(tcp, index) for index in (2, 5, 6)] == [4096, 4, 60]
+    assert bench.settings.waiting() == ["wan.idle_s", "wan.port"]
+    assert (
+        put(tcp, 2, b"\x12\x10\x00", ROLE_READ_WRITE) == put(ipv4, 3, b"\x06" + bytes(4), ROLE_MANAGEMENT) == "denied"
+    )
+    assert bench.settings.change(1, "wan.idle_s", 86400) == 0
+    assert read(tcp, 6) == 65535
+    assert [octets_of(text) for text in ("1.2.3.4", "1.2.3", "1.2.3.256", "", "a.b.c.d")] == [b"\x01\x02\x03\x04"] + [
+        bytes(4)
+    ] * 4

@@ -10,6 +10,7 @@ from app.own_clients import own_clients
 from app.own_clock import own_clock
 from app.own_facts import Facts
 from app.own_ledger import ledger_objects
+from app.own_network import OwnNetwork
 from app.own_nodes import NodeList, SapList
 from dlms.cosem import basic
 from dlms.cosem.event_log import EventLogs
@@ -22,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.own_network import Facts as NetworkFacts
     from app.own_signature import Signature
     from app.settings import Settings
     from base.counters import Counters
@@ -54,6 +56,8 @@ def own_objects(parts: "Parts") -> "list[CosemObject]":
     objects.extend(ledger_objects(parts.ledger, parts.table))
     if parts.security is not None:
         objects += SecuritySetups(parts.security, parts.log).objects()
+    if parts.network_facts is not None:
+        objects += OwnNetwork(parts.settings, parts.network_facts).objects()
     if parts.image is not None:
         objects += parts.image.objects()
     return objects + EventLogs(parts.log, clock, parts.table.sap).objects() + parts.medium_objects
@@ -83,6 +87,7 @@ class Parts:
     signature: "Signature"
     slab: "Slab"
     exchanges: "Exchanges"
+    network_facts: "Callable[[], NetworkFacts] | None" = None
     image: "ImageTransfer | None" = None
     security: "DeviceSecurity | None" = None
     channel_permille: "Callable[[], int] | None" = None  # the line's use, where somebody measures it

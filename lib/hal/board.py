@@ -105,6 +105,13 @@ def reset() -> None:
     machine.reset()
 
 
+def network_facts() -> "tuple[str, str, str, str, bytes, int]":
+    """(address, mask, gateway, name server, MAC address, 1 = by DHCP) of the Ethernet interface, as it is now."""
+    lan = network.LAN()
+    address, mask, gateway, dns = lan.ifconfig()  # type: ignore[attr-defined]
+    return address, mask, gateway, dns, lan.config("mac"), 1  # type: ignore[attr-defined]
+
+
 async def network_up() -> None:
     """Start Ethernet; returns at once when the link is there, else keeps waiting."""
     lan = network.LAN()
