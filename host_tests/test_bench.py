@@ -10,7 +10,7 @@ from tools.bench import boot, channel, control, sap_list, worlds
 SHORT_S = 200
 
 
-@pytest.mark.parametrize("world", channel.WORLDS[:1], ids=lambda world: world.name)
+@pytest.mark.parametrize("world", [world for world in channel.WORLDS if world.goal], ids=lambda world: world.name)
 def test_a_saturated_line_does_not_wait_for_the_wan(world):
     measured, bound = channel.rates(world, "shipped", 600, span_s=SHORT_S)
     assert world.goal <= measured / bound < 1.2
@@ -40,7 +40,7 @@ def test_the_model_of_a_g3_hop_is_the_published_table():
 
 def test_a_control_request_under_bulk_is_answered():
     waits, bound = control.waits_s("sfsk", 12)
-    assert len(waits) == 12 and min(waits) < bound
+    assert len(waits) == 12 and max(waits) < 1.5 * bound
 
 
 def test_1200_meters_are_listed_in_as_few_blocks_as_their_octets_need():

@@ -160,6 +160,30 @@ def test_several_exchanges_fly_one_per_node_one_handle_at_a_time():
     ]  # fmt: skip
 
 
+def test_two_exchanges_share_the_line_and_one_that_is_late_counts_no_more():
+    offers = []
+    bench = up((EUI, EUI_2, b"12345678"))
+    bench.sink.on_free_do = offers.append
+    for node in (0, 1):
+        assert bench.segment.has_spare
+        assert bench.submit(node)
+        bench.taken()
+        bench.confirm()
+    assert not bench.segment.has_spare  # a control request may go all the same
+    late_ms = bench.segment.window.usual_ms(0, 3)
+    bench.wait(late_ms - 20)
+    assert not bench.segment.has_spare
+    offers.clear()
+    bench.wait(40)
+    assert bench.segment.has_spare and offers
+    assert bench.submit(2)
+    bench.taken()
+    bench.confirm()
+    assert bench.segment.has_spare  # one that is due and two that are late
+    bench.uplink(b"\xc4\x01\xc1", src=1)
+    assert bench.sink.take()[-1] == ("done", 0, DONE_REPLIED)  # late, and in time all the same
+
+
 def test_capacity_is_offered_when_it_comes_back():
     offers = []
     bench = up((EUI, EUI_2))

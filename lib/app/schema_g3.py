@@ -40,6 +40,7 @@ ROWS: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("g3.max_packet", INT, 100, 1280, 900, "octets of the largest IPv6 packet: the largest APDU is 56 less"),
     ("g3.handles", INT, 1, 32, 1, "data requests that may await their confirm"),
     ("g3.flights", INT, 1, 32, 6, "exchanges in the air at once"),
+    ("g3.crowd", INT, 1, 32, 2, "of them, whose answers are due now: more collide more than they overlap"),
     ("g3.buffers_all", BOOL, 0, 0, False, "wait for all three buffer classes of the modem, not only the one needed"),
     ("g3.buffer_stall_ms", INT, 1000, 600000, 30000, "buffers said to be full for so long: try all the same"),
     ("g3.confirm_ms", INT, 1000, 600000, 60000, "a DATA_CONFIRM may wait for a route discovery"),

@@ -21,12 +21,13 @@ _REQUEST_LEN, _HEAD_LEN = 13, 15
 _EVERY_S = 7.3
 _COUNT = 120
 _WAN_US = 20_000
-_CONTROL_CLIENT = 1  # management
+_CONTROL_CLIENT = 1
+_CLASSES = ["control client 1", "bulk client 16"]
 
 
 def waits_s(medium: str, count: int = _COUNT) -> tuple[list[float], float]:
     """(seconds of each control request inside the gateway and on the line, bound)."""
-    rig = worlds.WORLDS[medium](_METERS)
+    rig = worlds.WORLDS[medium](_METERS, gateway={"classes": _CLASSES})
     saps = worlds.saps(rig, _METERS)
     bulk = spread(rig, saps[1:], 3, 600_000, window=_BULK_WINDOW, want=_BULK_WANT)
     rig.run(60)

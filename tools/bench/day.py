@@ -30,6 +30,7 @@ METERS, HOURS, LOSS = 1200, 24.0, 0.05
 DAY_FILE = ROOT / "build" / "day-%s.json"
 _RTTS_US = (20_000, 600_000, 2_000_000)
 _ON_DEMAND_RTT_US = 600_000
+_CLASSES = ["control client 1", "bulk client 2"]
 _BULK_CLIENT, _ON_DEMAND_CLIENT, _CONTROL_CLIENT = 2, 16, 1
 _PROFILE = {"sfsk": (4, 220), "g3": (2, 440)}  # GETs and octets of each: 24 hours of hourly values, several channels
 _BULK_AT_S, _WINDOW = 600, 4
@@ -44,7 +45,7 @@ class Day:
     def __init__(self, medium: str, meters: int = METERS, seed: int = 1) -> None:
         self.medium, self.meters, self.seed = medium, meters, seed
         self._chance = random.Random("day/%s/%d" % (medium, seed))
-        self.rig = worlds.WORLDS[medium](meters, LOSS, seed, DayMeter)
+        self.rig = worlds.WORLDS[medium](meters, LOSS, seed, DayMeter, gateway={"classes": _CLASSES})
         self.began_us = self.rig.kernel.now_us
         self.ledger = LineLedger(self.rig)
         self.trouble = Trouble(self.rig, self._chance)

@@ -16,8 +16,8 @@ from tools.sim.server import Reply
 AARQ = bytes.fromhex("601DA109060760857405080101BE10040E01000000065F1F040040121DFFFF")
 AARE = bytes.fromhex("6129A109060760857405080101A203020100A305A103020100BE10040E0800065F1F040040121D00F00007")
 RLRQ, RLRE = bytes.fromhex("6203800100"), bytes.fromhex("6303800100")
-_PATIENCE_US = 180_000_000  # longer than the gateway may hold a request
-_PAUSE_US = 60_000_000
+_PATIENCE_US = 60_000_000  # as long as the gateway keeps a request waiting for the air
+_PAUSE_US = 10_000_000
 _SOCKET_US = 10_000
 _MOST_TRIES = 4
 

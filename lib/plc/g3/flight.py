@@ -56,6 +56,8 @@ class Flight:
         self.since = 0  # submitted
         self.sent_at = 0
         self.deadline = 0
+        self.late_at = 0  # AIR: an answer would have come by then, as answers usually do
+        self.is_late = False
 
     def fire(self, event: int) -> int:
         """Go to the next state; the outcome (DONE_*) when that ends it, else -1."""

@@ -82,8 +82,14 @@ class Traffic:
         return self.count(fl.FREE) > 0 and self._modem.has_room(HEAD_LEN + apdu_len)
 
     def has_spare(self) -> bool:
-        """Not only the last flight is free."""
-        return self.count(fl.FREE) > 1 or len(self.flights) == 1
+        """Not only the last flight is free, and another exchange would not crowd the line.
+
+        NOTE: all stations share one line: with two exchanges one's frames fill the other's gaps, with more
+        they collide more often than that. Who is late is not coming, most likely, and crowds nobody.
+        """
+        if len(self.flights) == 1:
+            return True
+        return self.count(fl.FREE) > 1 and self._crowd() < self._settings["crowd"]
 
     def of(self, row: int) -> "Flight | None":
         """The flight of a node."""
@@ -126,6 +132,7 @@ class Traffic:
         length = self.packets.put(mv, _REQUEST_HEAD, dst, saps, flight.length)
         struct.pack_into(">BBBBH", mv, 0, adp.DATA_REQUEST, flight.handle, _DISCOVER, 0, length)
         flight.fire(fl.GIVEN)
+        flight.is_late = False
         flight.deadline = ticks_add(now, self._settings.timeout_ms("confirm_ms"))
         if not self._modem.link.send(adp.PROTOCOL_ADP, mv, _REQUEST_HEAD + length):
             # NOTE: with its escapes it does not fit the modem's buffer and never will. It ends as
@@ -160,6 +167,7 @@ class Traffic:
                 others = self.count(fl.AIR)
                 window_ms = self._window.reply_ms(flight.row, flight.length, others)
                 flight.deadline = ticks_add(now, window_ms)
+                flight.late_at = ticks_add(now, self._window.usual_ms(flight.row, flight.length))
             self._sink.on_sent(now, flight.row)
         self._fire(now, flight, event)
 
@@ -208,6 +216,8 @@ class Traffic:
         """Act on what is due."""
         self.echo.on_deadline(now)
         for flight in self.flights:
+            if flight.state == fl.AIR and ticks_diff(now, flight.late_at) >= 0:
+                flight.is_late = True
             if flight.state == fl.FREE or ticks_diff(now, flight.deadline) < 0:
                 continue
             if flight.state != fl.WAITING:
@@ -227,6 +237,8 @@ class Traffic:
         for flight in self.flights:
             if flight.state != fl.FREE:
                 due = earliest(due, flight.deadline)
+            if flight.state == fl.AIR and not flight.is_late:
+                due = earliest(due, flight.late_at)
         return due
 
     def modem_down(self, now: int) -> None:
@@ -237,6 +249,14 @@ class Traffic:
                 self._fire(now, flight, fl.DOWN)
 
     # --- inside ---
+
+    def _crowd(self) -> int:
+        """Exchanges whose frames may be on the line now."""
+        count = 0
+        for flight in self.flights:
+            if flight.state != fl.FREE and not flight.is_late:
+                count += 1
+        return count
 
     def _handles_full(self) -> bool:
         requested = self.count(fl.REQUESTED) + (self.echo.state == ec.REQUESTED)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from plc.g3.settings import Settings
 
 _MARGIN_MS = const(250)
+_USUAL_LEN = const(128)
+_SHARED = const(2)
 
 
 class Window:
@@ -48,6 +50,10 @@ class Window:
             return self.one_way_ms(row, request_len)
         think_ms = self._nodes.think_ms(row) or self._settings["think_ms"]
         return self.one_way_ms(row, request_len) + think_ms + self.one_way_ms(row, response_len)
+
+    def usual_ms(self, row: int, request_len: int) -> int:
+        """From the confirm until an answer is here that comes as this node's last one did, on a shared line."""
+        return _SHARED * max(self._links.rtt_ms(row), self.exchange_ms(row, request_len, _USUAL_LEN))
 
     def one_way_ms(self, row: int, length: int) -> int:
         """An APDU to or from `row` (any node: row -1)."""
