@@ -10,7 +10,7 @@ BENCH_ARGS ?=
 FUZZ_SECONDS ?= 600
 E2E ?= host_tests/e2e
 
-.PHONY: setup run test lint pytest test-micropython test-freeze test-arm framing fuzz sizes budget e2e-arm smoke-arm bench micropython micropython-arm clean
+.PHONY: setup run test lint pytest test-micropython test-freeze test-arm framing fuzz sizes budget e2e-arm smoke-arm bench soak airtime-picture micropython micropython-arm clean
 
 setup:
 	@tools/build/setup.sh
@@ -73,6 +73,16 @@ test-arm: setup micropython-arm
 
 bench: setup micropython
 	@exec $(PY) -m tools.bench $(BENCH_ARGS)
+
+# Thirty days of the whole firmware on MicroPython, faults on, in virtual time; several minutes.
+soak: setup micropython
+	@exec $(PY) -m tools.bench.soak
+
+# The airtime of a simulated day on both media, drawn into docs/.
+airtime-picture: setup
+	$(PY) -m tools.bench.day --medium sfsk
+	$(PY) -m tools.bench.day --medium g3
+	$(PY) -m tools.bench.day_picture
 
 # MicroPython's unix port under build/, from Debian's source or from MPY_DIR=<checkout>.
 micropython micropython-arm: setup

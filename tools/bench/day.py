@@ -32,6 +32,7 @@ _RTTS_US = (20_000, 600_000, 2_000_000)
 _ON_DEMAND_RTT_US = 600_000
 _CLASSES = ["control client 1", "bulk client 2"]
 _BULK_CLIENT, _ON_DEMAND_CLIENT, _CONTROL_CLIENT = 2, 16, 1
+MEDIA = ("sfsk", "g3")
 _PROFILE = {"sfsk": (4, 220), "g3": (2, 440)}  # GETs and octets of each: 24 hours of hourly values, several channels
 _BULK_AT_S, _WINDOW = 600, 4
 _LARGE_SHARE = 0.05
@@ -90,6 +91,7 @@ class Day:
             "hourly_of": sum(job.size for job in self.hourly),
             "refused": sum(wan.refused for wan in self.wans),
             "unanswered": sum(wan.unanswered for wan in self.wans),
+            "late": sum(wan.late for wan in self.wans),
             "wrong": sum(wan.wrong for wan in self.wans),
             "used": sum(minute.used for minute in minutes),
             "wasted": sum(minute.wasted for minute in minutes),
@@ -129,7 +131,7 @@ def run(report: Report) -> None:
     """Both media at the same time, a process each."""
     began = time.monotonic()
     command = [sys.executable, "-m", "tools.bench.day", "--medium"]
-    days = {medium: subprocess.Popen([*command, medium], cwd=ROOT, stdout=subprocess.DEVNULL) for medium in _PROFILE}
+    days = {medium: subprocess.Popen([*command, medium], cwd=ROOT, stdout=subprocess.DEVNULL) for medium in MEDIA}
     try:
         codes = [day.wait() for day in days.values()]
     finally:
@@ -160,7 +162,7 @@ def _tell(report: Report, medium: str, found: dict[str, Any]) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="tools.bench.day", description=__doc__)
-    parser.add_argument("--medium", choices=list(_PROFILE), default="sfsk")
+    parser.add_argument("--medium", choices=MEDIA, default="sfsk")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--meters", type=int, default=METERS)
     parser.add_argument("--hours", type=float, default=HOURS)

@@ -42,7 +42,7 @@ class Wan:
     def __init__(self, rig: Rig, rtt_us: int, on_answer: Callable[[int], object]) -> None:
         self.rig, self.rtt_us = rig, rtt_us
         self.open: dict[tuple[int, int], Talk] = {}
-        self.wrong = self.refused = self.unanswered = 0
+        self.wrong = self.late = self.refused = self.unanswered = 0
         self._on_answer = on_answer
         self._number = 0
         self._hes = rig.connect()
@@ -70,7 +70,9 @@ class Wan:
 
     def _back(self, source: int, destination: int, apdu: bytes) -> None:
         talk = self.open.get((source, destination))
-        if talk is None or not talk.take(apdu):
+        if talk is None:
+            self.late += 1  # the head-end has given up
+        elif not talk.take(apdu):
             self.wrong += 1
 
 

@@ -46,10 +46,17 @@ def _panel(minutes: list[list[float]], top: int, title: str) -> list[str]:
                 path.append("M%.1f %.1fh%.1fv%.1fh-%.1fz" % (left, upper, step, height, step))
             below[index] += height
         lines.append('<path d="%s" fill="%s"/>' % ("".join(path), colour))
+    return lines + _scales(base)
+
+
+def _scales(base: int) -> list[str]:
+    lines = []
     for hour in range(0, _HOURS + 1, 3):
-        lines.append('<text x="%.1f" y="%d" class="m">%02d:00</text>' % (_LEFT + hour * _WIDTH / _HOURS, base + 16, hour))
+        left = _LEFT + hour * _WIDTH / _HOURS
+        lines.append('<text x="%.1f" y="%d" class="m">%02d:00</text>' % (left, base + 16, hour))
     for percent in (0, 50, 100):
-        lines.append('<text x="%d" y="%.1f" class="e">%d %%</text>' % (_LEFT - 6, base - percent * _HEIGHT / 100 + 4, percent))
+        top = base - percent * _HEIGHT / 100 + 4
+        lines.append('<text x="%d" y="%.1f" class="e">%d %%</text>' % (_LEFT - 6, top, percent))
     return lines
 
 

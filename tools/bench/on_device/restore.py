@@ -18,13 +18,10 @@ _ROWS = 1792
 _TITLE_LEN = 8
 
 
-def table_on(folder):
-    """An empty table whose journal is in `folder`."""
-    return Table(_ROWS, _TITLE_LEN, Journal(FileStore(folder)), 0, 0)
-
-
 folder, nodes = sys.argv[1], int(sys.argv[2])
-before = table_on(folder)
+journal = Journal(FileStore(folder))
+before = Table(_ROWS, _TITLE_LEN, journal, 0, 0)
+journal.replay(before)  # begins the file
 for number in range(nodes):
     before.set_state(before.add(b"BENCH" + bytes([0, number >> 8, number & 255])), 2, 1)
 journal = Journal(FileStore(folder))

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""Days of the shipped firmware on MicroPython in the board's heap, faults on: `python -m tools.bench.soak`.
+
+main.py with all its tasks runs in virtual time against a scripted chip (on_device/soak.py): some 2,200
+exchanges a day, each day 2.4 hours of line time and 13 minutes of rest, 1,200 meters in the journal.
+Every evening nobody may be left: no session, no buffer, no exchange, no late duty; the heap in use may
+not grow. Two evenings of three the gateway is alive but cannot forward, and the watchdog has to bite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from tools.bench.report import ROOT, Report
+
+DAYS, HOURS, NODES, SEED = 30, 2.4, 1200, 1
+HEAP = "512k"  # 64-bit words: the board's 256 KiB twice
+LEAST_BLOCK = 16 * 1024  # octets free in one piece, each evening; a WPDU buffer is allocated at the start
+_BLOCK_LEN = 32  # of the 64-bit heap
+_GROWTH = 512
+_ANSWERED = 0.8  # of all requests, each 20th meter being silent and faults on
+_FOLDER = ROOT / "build" / "micropython"
+_RESTORE, _SCRIPT = "tools/bench/on_device/restore.py", "tools/bench/on_device/soak.py"
+
+
+class Evening(NamedTuple):
+    """What one day's line says; sums since the start."""
+
+    exchanges: int
+    answered: int
+    wrong: int
+    faults: int
+    used: int  # octets of heap
+    late: int  # duties
+    dead: int  # deaths of duties, each started again
+    sessions: int
+    buffers: int
+    open: int
+    bites: int
+    wanted: int  # evenings on which the watchdog had to bite
+    largest: int = 0  # free block
+
+
+def _run(binary: Path, heap: str, *arguments: str, state: str = "") -> subprocess.CompletedProcess[str]:
+    command = [str(binary), "-X", "heapsize=" + heap, *arguments]
+    environment = dict(os.environ, GW_STATE=state)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def evenings(text: str) -> list[Evening]:
+    """The days of a run's output."""
+    found = []
+    for line, blocks in re.findall(r"^(day=.*)$(?s:.*?)max free sz: (\d+)", text, re.MULTILINE):
+        values = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)}
+        values["largest"] = int(blocks) * _BLOCK_LEN
+        found.append(Evening(*[values[name] for name in Evening._fields]))
+    return found
+
+
+class Span(NamedTuple):
+    """How much of it."""
+
+    days: int = DAYS
+    hours: float = HOURS
+    nodes: int = NODES
+    rest_s: int = 400  # twice an evening
+    config: str = "{}"  # config.json
+
+
+def soak(span: Span, binary: Path, heap: str) -> list[Evening]:
+    """Run; afterwards the gateway is started once more on the flash it left. RuntimeError when it ends early."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "config.json").write_text(span.config)
+        _run(binary, "2m", _RESTORE, folder, str(span.nodes))
+        rest = (str(span.nodes), str(SEED), str(span.rest_s))
+        done = _run(binary, heap, _SCRIPT, str(span.days), str(span.hours), *rest, state=folder)
+        found = evenings(done.stdout)
+        again = _run(binary, heap, _SCRIPT, "1", "0.05", *rest, state=folder)
+    is_back = any(evening.answered for evening in evenings(again.stdout))
+    if done.returncode or len(found) != span.days or not is_back:
+        raise RuntimeError("\n".join((done.stdout + done.stderr + again.stderr).splitlines()[-30:]))
+    return found
+
+
+def faults_of(found: list[Evening], least_block: int = LEAST_BLOCK) -> list[str]:
+    """What is not as it must be; empty when all is well."""
+    wrong = []
+    before = found[0]._replace(bites=0, wanted=0)
+    for number, evening in enumerate(found, 1):
+        left = (evening.wrong, evening.late, evening.sessions, evening.buffers, evening.open)
+        if any(left):
+            wrong.append("day %d: wrong, late, sessions, buffers, open = %s" % (number, left))
+        if evening.used - found[0].used > _GROWTH:
+            wrong.append("day %d: the heap has grown by %d" % (number, evening.used - found[0].used))
+        if evening.largest < least_block:
+            wrong.append("day %d: largest free block %d" % (number, evening.largest))
+        if (evening.bites > before.bites) != (evening.wanted > before.wanted):
+            wrong.append("day %d: the watchdog bit %d times" % (number, evening.bites - before.bites))
+        before = evening
+    if found[-1].answered < _ANSWERED * found[-1].exchanges:
+        wrong.append("only %d of %d answered" % (found[-1].answered, found[-1].exchanges))
+    return wrong
+
+
+def _frozen() -> Path:
+    subprocess.run(["python3", "tools/build/micropython.py", "unix-frozen"], cwd=ROOT, check=True, capture_output=True)
+    return _FOLDER / "micropython-unix-frozen"
+
+
+def run(report: Report, days: int = DAYS, hours: float = HOURS) -> list[str]:
+    """The figures; what is wrong."""
+    found = soak(Span(days, hours), _frozen(), HEAP)
+    last = found[-1]
+    name = "soak-%d-days-" % days
+    report.add(name + "exchanges", last.exchanges, "of %.1f line hours a day" % hours)
+    report.add(name + "answered", last.answered, "answers", last.exchanges, "all asked")
+    report.add(name + "faults", last.faults, "faults")
+    report.add(name + "wrong-or-crossed-answers", last.wrong, "answers")
+    report.add(name + "heap-in-use", last.used, "octets, 64 bit")
+    report.add(name + "heap-growth", max(evening.used for evening in found) - found[0].used, "octets")
+    least = min(evening.largest for evening in found)
+    report.add(name + "least-largest-free-block", least, "octets", LEAST_BLOCK, "floor")
+    report.add(name + "duties-died-and-were-restarted", last.dead, "times")
+    report.add(name + "not-forwarding-caught-by-watchdog", last.wanted, "evenings")
+    wrong = faults_of(found)
+    for text in wrong:
+        print(text)
+    return wrong
+
+
+def main() -> int:
+    """Command line; 1 when something is wrong."""
+    parser = argparse.ArgumentParser(prog="tools.bench.soak", description=__doc__)
+    parser.add_argument("--days", type=int, default=DAYS)
+    parser.add_argument("--hours", type=float, default=HOURS, help="of line time a day (default: %(default)s)")
+    options = parser.parse_args()
+    return 1 if run(Report(), options.days, options.hours) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
