@@ -23,8 +23,9 @@ class Transfer:
     """What one association is sending; at most one long GET at a time."""
 
     def __init__(self) -> None:
-        self._values: "list[Value]" = []
-        self._marks: "list[int]" = []
+        # NOTE: not lists of their own: most slots never read anything long, and an empty list takes 32 octets.
+        self._values: "list[Value] | tuple[()]" = ()
+        self._marks: "list[int] | tuple[()]" = ()
         self._at = 0
         self._chunk = 0
         self._skip = 0
@@ -46,8 +47,7 @@ class Transfer:
 
     def close(self) -> None:
         """Drop what is left."""
-        self._values = []
-        self._marks = []
+        self._values = self._marks = ()
         self.is_open = False
 
     def fill(self, writer: "Writer") -> int:
