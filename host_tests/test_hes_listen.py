@@ -10,6 +10,9 @@ import threading
 
 import pytest
 from gurux_dlms import GXByteBuffer, GXDLMSTranslator, GXReplyData
+from gurux_dlms.internal._GXCommon import _GXCommon
+from gurux_dlms.internal._GXDataInfo import _GXDataInfo
+from gurux_dlms.objects import GXDLMSPushSetup
 from gurux_dlms.secure import GXDLMSSecureClient
 from pydlms.apdu.xdlms import decode_apdu
 
@@ -22,6 +25,7 @@ from dlms.data_notification import write_with_origin
 from gateway.journal import Journal
 from gateway.registration import Table
 from hal.clock import calendar
+from host_tests.shim import both, guard
 from host_tests.test_app_push import NoStore
 from tools.hes.command import NO_GATEWAY, main
 from tools.hes.listening import Listener, describe
@@ -137,3 +141,15 @@ def test_pydlms_reads_both_forms_and_the_origin():
     serial, sap, (ldn, body) = decode_apdu(with_origin(PLAIN)).body.to_python()
     assert (bytes(serial), sap, bytes(ldn), body[0]) == (SERIAL, 0x18, b"METER00000000001", 7)
     assert bytes(decode_apdu(with_origin(CIPHERED)).body.to_python()[2][1]) == CIPHERED
+
+
+def test_gurux_reads_every_attribute_of_a_push_setup_object():
+    bench = guard.load(both.BOTH / "test_app_own_push.py", "test_app_own_push", both.RULES).Bench()
+    client, item = GXDLMSSecureClient(True), GXDLMSPushSetup("0.7.25.9.0.255")
+    for attribute in range(1, 14):
+        decoded = _GXCommon.getData(client.settings, GXByteBuffer(bytes.fromhex(bench.get(attribute))), _GXDataInfo())
+        client.updateValue(item, attribute, decoded)
+    assert [ln.logicalName for ln, _ in item.pushObjectList] == ["0.0.96.1.0.255"] + ["0.0.128.2.1.255"] * 2
+    assert [place.dataIndex for _, place in item.pushObjectList] == [0, 1, 2]
+    assert (item.destination, item.pushClientSAP, item.numberOfRetries) == ("10.0.0.1:4060", 102, 5)
+    assert (item.repetitionDelay2.min, item.repetitionDelay2.exponent, item.repetitionDelay2.max) == (1, 200, 60)
