@@ -6,12 +6,14 @@ import os
 from hashlib import sha256
 
 from cosem_calls import call, put, read
+from dlms_device import Sfsk
 from fakes import RamStore
 
 from app import own_clock
 from app.config import load
 from app.own_facts import Facts
 from app.own_network import OwnNetwork, octets_of
+from app.own_sfsk import SfskSource
 from app.own_signature import Signature
 from app.schema import SCHEMA
 from app.settings import Settings
@@ -19,6 +21,7 @@ from base import events
 from base.counters import Counters
 from base.log import Log
 from dlms.cosem.object import ROLE_MANAGEMENT, ROLE_READ_WRITE
+from dlms.cosem.sfsk import sfsk_objects
 from hal import clock as hal_clock
 from hal.code import signature_of
 
@@ -262,3 +265,35 @@ def test_the_network_is_shown_as_the_machine_has_it_and_changed_by_settings():
     assert [octets_of(text) for text in ("1.2.3.4", "1.2.3", "1.2.3.256", "", "a.b.c.d")] == [b"\x01\x02\x03\x04"] + [
         bytes(4)
     ] * 4
+
+
+def test_sfsk_attributes_that_are_settings_are_changed_for_the_next_start():
+    bench = Bench()
+    made = {one.class_id: one for one in sfsk_objects(SfskSource(Sfsk(), bench.settings))}
+    for class_id, index, octets, path, stored in (
+        (50, 6, b"\x11\x50", "sfsk.search_initiator_threshold", 80),
+        (50, 8, b"\x12\x0c\x01", "sfsk.initiator_mac", 0xC01),
+        (50, 4, b"\x11\x24", "sfsk.gain_octet", 0x0C),
+        (50, 5, b"\x11\x15", "sfsk.tx_attenuation", 0x0E),
+        (50, 15, b"\x16\x02", "sfsk.baud", 1200),
+        (52, 2, b"\x12\x00\x64", "sfsk.search_initiator_s", 100),
+        (52, 3, b"\x12\x00\x14", "sfsk.synchro_confirm_s", 20),
+        (52, 4, b"\x12\x00\x32", "sfsk.keepalive.time_out_not_addressed_min", 50),
+        (52, 5, b"\x12\x00\x3c", "sfsk.frame_not_ok_s", 60),
+        (55, 2, b"\x12\x00\x64", "sfsk.max_frame_length", 100),
+    ):
+        assert put(made[class_id], index, octets, ROLE_READ_WRITE) == "denied"
+        assert put(made[class_id], index, octets, ROLE_MANAGEMENT) == 0, (class_id, index)
+        assert bench.settings.value(path) == stored
+    assert put(made[50], 7, b"\x02\x02\x06\x00\x01\x11\x70\x06\x00\x01\x38\x80", ROLE_MANAGEMENT) == 0
+    assert (bench.settings.value("sfsk.mark_hz"), bench.settings.value("sfsk.space_hz")) == (70000, 80000)
+    waiting = bench.settings.waiting()
+    for class_id, index, octets in (
+        (50, 4, b"\x11\x05"), (50, 4, b"\x11\x30"), (50, 5, b"\x11\x18"), (50, 15, b"\x16\x04"),
+        (50, 8, b"\x12\x0b\xff"), (55, 2, b"\x12\x00\xf3"), (55, 2, b"\x12\x00\x19"),
+        (50, 7, b"\x02\x02\x06\x00\x00\x00\x00\x06\x00\x01\x38\x80"),
+    ):  # fmt: skip
+        assert put(made[class_id], index, octets, ROLE_MANAGEMENT) == 250, (class_id, index)
+    assert bench.settings.waiting() == waiting
+    for class_id, index in ((50, 2), (50, 10), (51, 2), (53, 5), (56, 2)):
+        assert put(made[class_id], index, b"\x16\x00", ROLE_MANAGEMENT) == "denied"

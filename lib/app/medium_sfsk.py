@@ -5,6 +5,7 @@ from binascii import hexlify
 
 from app.made_title import made_title
 from app.media import Side
+from app.own_sfsk import SfskSource
 from dlms.cosem.sfsk import sfsk_objects
 from plc.sfsk.segment import Segment
 from plc.sfsk.settings import Settings
@@ -27,7 +28,7 @@ def build(around: "Around") -> Side:
 
     around.settings.register("sfsk.operating_window.start", change_window)
     around.settings.register("sfsk.operating_window.end", change_window)
-    side = Side(segment, sfsk_objects(segment.cosem))
+    side = Side(segment, sfsk_objects(SfskSource(segment.cosem, around.settings)))
     side.management = segment.management
     return side
 
