@@ -13,7 +13,7 @@ import pytest
 from pydlms.client import DlmsClient
 
 from host_tests.peers.cosem_hes import CosemHes
-from host_tests.peers.gurux_hes import GuruxHes
+from host_tests.peers.gurux_hes import GuruxHes, _Generic, _plain
 from host_tests.peers.hes import OCTET_STRING, UINT16, Hes, Typed
 from host_tests.peers.pydlms_hes import PydlmsHes
 from host_tests.shim import both, guard
@@ -149,3 +149,25 @@ def test_pydlms_by_general_block_transfer(bench: Any) -> None:
         assert bytes(hes.get(1, _NAME, 3)) == text
         assert len(hes.get(17, "0.0.41.0.0.255", 2)) == 101
         hes.release()
+
+
+@pytest.mark.parametrize("general", [False, True])
+def test_gurux_makes_its_own_objects_of_the_list_with_their_rights(general: bool, bench: Any) -> None:
+    hes = _open(GuruxHes, general, bench)
+    assert isinstance(hes, GuruxHes) and hes._client is not None
+    client = hes._client
+    objects = client.parseObjects(hes._ask(client, client.getObjectsRequest()).data, True)
+    found = {one.logicalName: one for one in objects}
+    assert {"0.0.40.0.%d.255" % e_group for e_group in range(6)} <= set(found)
+    settings = found[_NAME]
+    assert [int(settings.getAccess3(index)) & 3 for index in (1, 2, 3, 4)] == [1, 3, 3, 1]
+    assert [int(settings.getMethodAccess3(index)) & 1 for index in range(1, 6)] == [1, 1, 1, 1, 0]
+
+
+def test_gurux_reads_a_list_of_attributes_in_one_ciphered_request(bench: Any) -> None:
+    hes = _open(GuruxHes, False, bench)
+    assert isinstance(hes, GuruxHes) and hes._client is not None
+    client = hes._client
+    wanted = [(_Generic(1, "0.0.42.0.0.255"), 2), (_Generic(1, _NAME), 2)]
+    reply = hes._ask(client, [wpdu for wpdus in client.readList(wanted) for wpdu in wpdus])
+    assert _plain(list(reply.value)) == [b"GWY0000000000001", 7]

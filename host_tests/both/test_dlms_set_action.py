@@ -207,3 +207,14 @@ def test_public_is_a_role_like_another():
     assert not item.is_seen_by(ROLE_PUBLIC)
     item.writable(2, ROLE_PUBLIC, lambda now, reader: SUCCESS)
     assert item.is_seen_by(ROLE_PUBLIC) and not item.is_seen_by(ROLE_MANAGEMENT)
+
+
+def test_a_flash_that_fails_is_a_hardware_fault():
+    bench = settings_bench()
+
+    def broken(*_):
+        raise OSError(5)
+
+    bench.settings.item.writable(2, ROLE_MANAGEMENT, broken).callable(5, ROLE_MANAGEMENT, broken)
+    assert bench.ask(set_request(b"\x12\x00\x01"), sap=1) == b"\xc5\x01\xc1\x01"
+    assert bench.ask(action_request(5), sap=1) == b"\xc7\x01\xc1\x01\x00"

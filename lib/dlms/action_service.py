@@ -258,3 +258,5 @@ class ActionService:
             return found.method(descriptor.index)(now, reader, writer)
         except RemoteError:
             return apdu.TYPE_UNMATCHED
+        except OSError:  # the flash under it
+            return apdu.HARDWARE_FAULT

@@ -191,6 +191,8 @@ class SetService:
             return found.setter(descriptor.index)(now, reader)
         except RemoteError:
             return apdu.TYPE_UNMATCHED
+        except OSError:  # the flash under it
+            return apdu.HARDWARE_FAULT
 
 
 def _write_last(writer: "Writer", invoke: int, result: int, number: int) -> None:
