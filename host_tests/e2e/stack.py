@@ -47,6 +47,7 @@ CONFIG = {
     "wan": {"connects_per_s": 100, "sessions": 8},
     "gateway": {"guard_ms": 500, "nodes": 64},
     "sfsk": {"think_ms": 200},
+    "g3": {"think_ms": 200, "slack_ms": 1000, "route_ms": 1000},
 }
 
 

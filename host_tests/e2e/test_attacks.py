@@ -29,10 +29,10 @@ DISCONNECT = action_request(*DISCONNECTOR, 1)
 Scene = collections.namedtuple("Scene", "stack relay sap meter hes")
 
 
-@pytest.fixture(scope="module")
-def stack():
+@pytest.fixture(scope="module", params=("sfsk", "g3"))
+def stack(request):
     """One meter."""
-    with Stack([Meter(TITLE)]) as running:
+    with Stack([Meter(TITLE)], options={"--medium": request.param}) as running:
         yield running
 
 

@@ -39,18 +39,21 @@ _TABLES = (
     (pib.SPACE_ADP, pib.CONTEXT_TABLE),
     (pib.SPACE_ADP, pib.DESTINATION_ADDRESS_SET),
 )
+# Rows kept: `table_rows` of those that grow with the network, few of the others.
+_GROWING = (ROUTING, NEIGHBOUR, POS, BLACKLIST)
+_FEW = const(8)
 _ROW_LEN = const(32)  # one for the length, the longest row has 27
 _ROW_MAX = const(31)
 
 
 class Tables:
-    """Copies of at most `table_rows` rows of each table; renewed every `table_period_s`."""
+    """Copies of at most `table_rows` rows of each table (8 of the small ones); renewed every `table_period_s`."""
 
     def __init__(self, modem: "Modem", shared: "Shared") -> None:
         self._modem = modem
         self._settings = shared.settings
         self._capacity = shared.settings["table_rows"]
-        self._rows = memoryview(bytearray(len(_TABLES) * self._capacity * _ROW_LEN))
+        self._rows = memoryview(bytearray(self._first(len(_TABLES)) * _ROW_LEN))
         self._counts = [0] * len(_TABLES)
         self._generations = [0] * len(_TABLES)
         self._command = Command(self, 16)
@@ -70,7 +73,7 @@ class Tables:
         """Octets of a row as the modem gave them; empty when there is no such row."""
         if not 0 <= item < self._counts[table]:
             return self._rows[:0]
-        at = (table * self._capacity + item) * _ROW_LEN
+        at = (self._first(table) + item) * _ROW_LEN
         return self._rows[at + 1 : at + 1 + self._rows[at]]
 
     def restart(self, now: int) -> None:
@@ -94,13 +97,20 @@ class Tables:
         """CommandOwner: a row, or the end of a table."""
         if result in (cmds.CMD_DOWN, cmds.CMD_TIMEOUT):
             return
-        if result == cmds.CMD_OK and mv[off] == adp.SUCCESS and self._index < self._capacity:
+        if result == cmds.CMD_OK and mv[off] == adp.SUCCESS and self._index < self._room(self._table):
             self._keep(mv, off + pib.VALUE_OFF, max(n - pib.VALUE_OFF, 0))
             self._index += 1
         else:
             self._close()
         if self._table < len(_TABLES):
             self._ask(now)
+
+    def _room(self, table: int) -> int:
+        return self._capacity if table in _GROWING else min(self._capacity, _FEW)
+
+    def _first(self, table: int) -> int:
+        """Row at which the rows of `table` begin."""
+        return sum([self._room(before) for before in range(table)])
 
     def _ask(self, now: int) -> None:
         space, attribute = _TABLES[self._table]
@@ -110,7 +120,7 @@ class Tables:
 
     def _keep(self, mv: memoryview, off: int, length: int) -> None:
         length = min(length, _ROW_MAX)
-        at = (self._table * self._capacity + self._index) * _ROW_LEN
+        at = (self._first(self._table) + self._index) * _ROW_LEN
         self._rows[at] = length
         self._rows[at + 1 : at + 1 + length] = mv[off : off + length]
 
