@@ -85,7 +85,7 @@ def test_management_reads_everything_its_object_list_says_it_may(library: type[H
 
 def _is_beyond_dlms_cosem(class_id: int, index: int) -> bool:
     """NOTE: it takes a bit-string's length for octets and knows no manufacturer's classes."""
-    return (class_id, index) == (15, 5) or class_id > 255
+    return (class_id, index) in ((15, 5), (18, 3)) or class_id > 255
 
 
 @_LIBRARIES
