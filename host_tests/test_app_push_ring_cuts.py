@@ -6,7 +6,8 @@ starts again: what was durable comes out, in order; what was acknowledged as del
 come again; what was delivered since comes again at most ACK_EVERY times.
 """
 
-from app.push_ring import ACK_EVERY, BACK_LEN, FRONT_LEN, KIND_WPDU, PushRing
+from app.push import KIND_WPDU
+from app.push_ring import ACK_EVERY, BACK_LEN, FRONT_LEN, PushRing
 from hal.store import FileStore
 from host_tests.shim import FileSystem, device, every_cut
 

@@ -3,7 +3,8 @@
 
 from fakes import RamStore
 
-from app.push_ring import ACK_EVERY, BACK_LEN, FRONT_LEN, KIND_EVENTS, KIND_WPDU, SEGMENTS, PushRing
+from app.push import KIND_EVENTS, KIND_WPDU
+from app.push_ring import ACK_EVERY, BACK_LEN, FRONT_LEN, SEGMENTS, PushRing
 
 ROOM = 100
 PAYLOAD_LEN = 6

@@ -9,7 +9,6 @@ Law: a WPDU leaves the queue when the socket took it or the flash has it.
 
 from micropython import const
 
-from app.push_ring import KIND_WPDU
 from app.replies import HEADROOM
 from base import events
 from base.counters import Counters
@@ -26,6 +25,10 @@ if TYPE_CHECKING:
     from base.slab import Slab
 
     Item = tuple[int, int, int]  # (slab buffer, octets of the WPDU, uptime second it came)
+
+# Kinds of records on flash (app.push_ring).
+KIND_WPDU = const(1)  # of a meter, as it goes out
+KIND_EVENTS = const(2)  # own events, rows of app.push_events
 
 NO_BUFFER = const(0)
 OVERWRITTEN = const(1)

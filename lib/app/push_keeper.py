@@ -12,7 +12,6 @@ from micropython import const
 
 from app import push
 from app.push_events import ALARM, ROW_LEN, TOPOLOGY
-from app.push_ring import KIND_EVENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ class Keeper:
             if not count:
                 self._seen = self._log.total
             elif self._may_write():
-                meta = (KIND_EVENTS, count, self._turns.wall_s())
+                meta = (push.KIND_EVENTS, count, self._turns.wall_s())
                 if ring.put(view, push.WPDU_OFF, count * ROW_LEN, meta, True):
                     own.advance()
         finally:

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from hal.store import FileStore
 
-KIND_WPDU = const(1)  # of a meter, as it goes out
-KIND_EVENTS = const(2)  # `count` records of own events (app.push_events)
-
 FRONT_LEN = const(8)  # octets `put` and `peek_into` need in front of the payload
 BACK_LEN = const(4)  # and behind it
 ACK_EVERY = const(16)
@@ -168,7 +165,7 @@ class PushRing:
     def put(self, view: memoryview, off: int, length: int, meta: "tuple[int, int, int]", is_last: bool) -> bool:
         """Append `view[off : off + length]` (FRONT_LEN octets before and BACK_LEN behind are written over).
 
-        `meta` = (kind, notifications in it, wall second it came, 0 = not known). True: taken, and
+        `meta` = (kind, the caller's number, notifications in it, wall second it came, 0 = not known). True: taken, and
         when `is_last` it and all before it are durable. False: flash refused; nothing is promised.
         """
         total = FRONT_LEN + length + BACK_LEN

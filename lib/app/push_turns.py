@@ -14,7 +14,6 @@ from micropython import const
 from app import push
 from app.push_events import HEARTBEAT as HEARTBEAT_EVENT
 from app.push_events import LATE, MOST_ROWS, ROW_LEN
-from app.push_ring import KIND_EVENTS
 from app.replies import HEADROOM
 from dlms.wrapper import encode_header_into
 from gateway.router import OWN_SAP
@@ -102,7 +101,7 @@ class Turns:
         length = ring.peek_into(view, push.WPDU_OFF)
         if not length:
             return None
-        if ring.kind != KIND_EVENTS:
+        if ring.kind != push.KIND_EVENTS:
             return view[push.WPDU_OFF : push.WPDU_OFF + length]
         if self.is_mute:
             self.own.lost += ring.count
@@ -131,7 +130,7 @@ class Turns:
             self._done_ring(self.ring)
 
     def _done_ring(self, ring: "PushRing") -> None:
-        if ring.kind != KIND_EVENTS:
+        if ring.kind != push.KIND_EVENTS:
             ring.drop()
             self._route.counters.inc(push.SENT)
             return
