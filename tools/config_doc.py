@@ -59,7 +59,9 @@ def page(schema: tuple[tuple[Any, ...], ...], live: tuple[str, ...]) -> str:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(LIB))
+    from host_tests import shim
+
+    shim.install()
     from app.schema import LIVE, SCHEMA
 
     sys.stdout.write(page(SCHEMA, LIVE))

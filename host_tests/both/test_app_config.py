@@ -7,7 +7,7 @@ from fakes import RamStore
 
 from app import config as configuration
 from app.config import FROM_DEFAULTS, FROM_FILE, FROM_GOOD, defaults, keep_good, load, validate
-from app.schema import SCHEMA
+from app.schema import SCHEMA, default_of
 from app.schema_kinds import BOOL, CHOICE, CLOCK, EXTRAS, HEX, INT, TARGETS, TEXT
 
 _EXTRA = {"sap": 0x1000, "title": "4D4D4D0000000001", "server_sap": 3, "ldn": "X"}
@@ -49,7 +49,7 @@ def test_every_default_is_valid_and_said_once():
     paths = [row[0] for row in SCHEMA]
     assert len(set(paths)) == len(paths)
     for row in SCHEMA:
-        assert _errors(_nested(row[0], row[4])) == []
+        assert _errors(_nested(row[0], default_of(row))) == []
         assert len(row) == 6 and row[5]
 
 

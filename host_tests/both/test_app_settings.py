@@ -7,7 +7,7 @@ from fakes import ALMOST_WRAPPED, RamStore, raises
 
 from app.config import FROM_FILE, load
 from app.console import Console
-from app.schema import LIVE, SCHEMA
+from app.schema import LIVE, SCHEMA, default_of
 from app.settings import Settings
 from base import events
 from base.errors import LocalError
@@ -16,7 +16,7 @@ from base.ticks import ticks_add
 from dlms.apdu import HARDWARE_FAULT, OTHER_REASON, SUCCESS, TEMPORARY_FAILURE
 
 NOW = ALMOST_WRAPPED
-DEFAULTS = {row[0]: row[4] for row in SCHEMA}
+DEFAULTS = {row[0]: default_of(row) for row in SCHEMA}
 
 
 class Bench:

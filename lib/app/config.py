@@ -7,7 +7,7 @@ after a start that worked), else the defaults. What was wrong stays readable.
 
 import json
 
-from app.schema import SCHEMA
+from app.schema import SCHEMA, default_of
 from app.schema_checks import check_together, complaint
 
 TYPE_CHECKING = False
@@ -70,7 +70,7 @@ def put_into(tree: "dict[str, object]", keys: "list[str]", value: object) -> Non
 
 def defaults() -> "dict[str, object]":
     """Every setting at its default, by path."""
-    return {row[0]: row[4] for row in SCHEMA}
+    return {row[0]: default_of(row) for row in SCHEMA}
 
 
 def load(store: "FileStore") -> Config:

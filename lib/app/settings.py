@@ -11,7 +11,7 @@ import json
 from micropython import const
 
 from app.config import FILE, flatten, merge, parse, put_into, row_of
-from app.schema import LIVE, SCHEMA
+from app.schema import LIVE, SCHEMA, default_of
 from app.schema_checks import check_together
 from base import events
 from base.errors import LocalError
@@ -174,13 +174,13 @@ def _number(path: str) -> int:
 
 def _default(path: str) -> object:
     row = row_of(path)
-    return None if row is None else row[4]
+    return None if row is None else default_of(row)
 
 
 def _as_json(values: "dict[str, object]") -> bytes:
     """The file: the layout's version and what is not at its default."""
     tree: "dict[str, object]" = {"schema": values["schema"]}
     for row in SCHEMA:
-        if values[row[0]] != row[4]:
+        if values[row[0]] != default_of(row):
             put_into(tree, row[0].split("."), values[row[0]])
     return json.dumps(tree).encode()
