@@ -41,7 +41,7 @@ def call(made, index, octets, role):
 
 def encoded(value):
     """All octets of a Value."""
-    out, writer = bytearray(40000), Writer()
+    out, writer = bytearray(2048), Writer()
     writer.open(out, 0, len(out))
     mark = value.begin()
     for chunk in range(value.chunk_cnt(mark)):

@@ -81,7 +81,7 @@ def test_summer_begins_and_ends_at_the_second_north_and_south():
 def test_local_time_comes_back_to_the_same_utc_except_in_the_hour_that_comes_twice():
     rules = _rules(-60, _BERLIN)
     begin, end = _BERLIN_SWITCHES[0]
-    for second in list(range(begin - 7200, begin + 7200, 600)) + list(range(end - 7200, end + 10800, 600)):
+    for second in [begin + s for s in range(-7200, 7200, 600)] + [end + s for s in range(-7200, 10800, 600)]:
         local = date_time.calendar_of(second - 60 * rules.deviation_min(second))
         octets = bytes((local[0] >> 8, local[0] & 0xFF)) + bytes(local[1:]) + b"\x00\x80\x00\x00"
         expected = second - 3600 if end <= second < end + 3600 else second  # the first of the two is meant
