@@ -103,6 +103,9 @@ class Writer:
 
     def raw(self, octets: "bytes | bytearray | memoryview", off: int, length: int) -> None:
         """`octets[off : off + length]` as they are."""
+        if self.off >= self.end and not self.skip:
+            self.lost_cnt += length
+            return
         if self.skip or self.off + length > self.end:
             for i in range(off, off + length):
                 self.octet(octets[i])

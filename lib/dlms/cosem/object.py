@@ -133,6 +133,10 @@ class CosemObject:
             granted |= ACCESS_WRITE
         return granted
 
+    def rights(self, role: int) -> "bytes | bytearray":
+        """`access` of every attribute from 1 on, one octet each: what an object list shows."""
+        return bytes([self.access(index, role) for index in range(1, self.attribute_cnt + 1)])
+
     def setter(self, index: int) -> "Setter":
         """Of an attribute with ACCESS_WRITE."""
         if self._setters is None:
