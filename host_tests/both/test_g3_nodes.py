@@ -197,3 +197,47 @@ def test_a_route_request_is_the_frame_of_the_sheet_and_its_end_is_told():
     bench.feed(octets("7E00A52BA5CEEA7E"))
     assert bench.events == [(shared.ROUTE_DONE, EUI, 0xA5)]
     assert bench.segment.probes.path(at(bench.ms), 0) and not bench.segment.probes.path(at(bench.ms), 9)
+
+
+def pings(requests):
+    """Echoes among the requests: their handle is 0."""
+    return [request for request in requests if request[0] == 0x0B and request[1] == 0]
+
+
+def test_a_ping_waits_until_nobody_waits_for_the_modem_and_ends_when_that_never_is():
+    bench = up((EUI, EUI_2), handles=1, confirm_ms=200000)
+    bench.submit(1)
+    assert bench.segment.probes.ping(at(bench.ms), 0)
+    bench.wait(5000)
+    assert not pings(bench.taken())
+    bench.confirm()
+    bench.wait(1)
+    assert len(pings(bench.taken())) == 1  # a request in the air is not in its way
+    bench.says("1E 00 00")
+    assert bench.submit(0)  # nor it in the way of its own node
+    bench.taken()
+    bench.confirm()
+    assert not bench.segment.probes.ping(at(bench.ms), 1)  # one at a time
+    bench = up(handles=1, confirm_ms=200000)
+    bench.submit(0)
+    assert bench.segment.probes.ping(at(bench.ms), 0)
+    bench.wait(31000, lambda: bool(bench.events))
+    assert bench.events == [(shared.PING_FAILED, EUI, 0)] and not pings(bench.taken())
+
+
+def test_a_ping_without_a_route_asks_for_one_beside_the_data_and_goes_once_more():
+    bench = up(max_hops=8)
+    assert bench.segment.probes.ping(at(bench.ms), 0)
+    bench.wait(1)
+    assert pings(bench.taken())
+    bench.says("1E A5 00")
+    bench.wait(1)
+    assert bench.taken() == [octets("14 0001 08")] and bench.submit(0)
+    bench.taken()
+    bench.confirm()
+    bench.says("2B 00")
+    bench.wait(1)
+    assert len(pings(bench.taken())) == 1
+    bench.says("1E A5 00")  # the route found does not hold either
+    bench.wait(1)
+    assert bench.events == [(shared.PING_FAILED, EUI, 0)] and not bench.taken()
