@@ -28,7 +28,11 @@ LDN = (1, "0.0.42.0.0.255", 2)
 MAX_APDU = 1024
 PARTIAL_S = 2
 IDLE_S = 60 if SLOWNESS > 1 else 10  # a flooded interpreter under emulation must not take a bystander for dead
-CONFIG = {"wan": {"partial_s": PARTIAL_S, "idle_s": IDLE_S, "send_s": PARTIAL_S}}
+# A long object list for everybody: what floods a peer that takes no answers.
+CONFIG = {
+    "wan": {"partial_s": PARTIAL_S, "idle_s": IDLE_S, "send_s": PARTIAL_S},
+    "dlms": {"public_reads_all": True},
+}
 A_BUSY_PC_S = 10
 FREE_SESSIONS = 7  # 8 in stack.CONFIG, one is the bystander's
 NONSENSE = {

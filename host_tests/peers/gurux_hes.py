@@ -114,8 +114,10 @@ class GuruxHes(Hes):
         block = GXByteBuffer(b"\x02\x02" + Typed(6, number).encoded() + b"\x09")
         part = octets[number * size:(number + 1) * size]
         if len(part) >= 0x80:
-            block.setUInt8(0x81)
-        block.setUInt8(len(part))
+            block.setUInt8(0x82)
+            block.setUInt16(len(part))
+        else:
+            block.setUInt8(len(part))
         block.set(part)
         with self._translated() as client:
             self._ask(client, client.method(target, 2, block, DataType.ARRAY))
