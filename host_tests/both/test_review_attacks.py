@@ -134,6 +134,7 @@ class _Idle:
     """A free line and an initiator with nothing to do, in one."""
 
     state = FREE
+    own_air_ms = 0
 
     def is_urgent(self, now):
         return False

@@ -4,15 +4,15 @@
 request:  tag 01 C1 number(4) want(1) filler        want = octets of filler in the answer / 2
 answer:   answer tag 01 C1 number(4) title(8) filler
 So a crossed, repeated, stale or changed answer is seen by whoever reads it. The tags are
-real ones: C0 shows its invoke-id (always the same here), C8 and DB show nothing.
+real ones: C0 and C3 show their invoke-id (always the same here), C8 and DB show nothing.
 """
 
 from __future__ import annotations
 
 from tools.sim.server import DlmsServer, Reply
 
-GET, GLO_GET, GENERAL_GLO = 0xC0, 0xC8, 0xDB
-ANSWER_TAG = {GET: 0xC4, GLO_GET: 0xCC, GENERAL_GLO: 0xDB}
+GET, ACTION, GLO_GET, GENERAL_GLO = 0xC0, 0xC3, 0xC8, 0xDB
+ANSWER_TAG = {GET: 0xC4, ACTION: 0xC7, GLO_GET: 0xCC, GENERAL_GLO: 0xDB}
 HEAD_LEN = 8
 REFUSALS = (bytes.fromhex("D80101"), bytes.fromhex("D80104"))
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from plc.sfsk.settings import Settings
     from plc.sfsk.shared import Shared
 
+_MANY_NEAR = const(2)
 _BARREN_ROUNDS = const(6)  # rounds without a registration that end a burst
 _AGAIN_MS = const(1000)
 _LATE_MS = const(10000)  # a burst's round may wait this long for an idle line
@@ -55,6 +56,8 @@ class Discovery:
         self._slots = 0
         self._aimed_at = 0
         self._reports = 0
+        self._has_dropped = False
+        self._near = 0  # of them, heard without a repetition
         self._garbled_before = 0
         self._barren = 0
         self._crowd = 1
@@ -104,7 +107,7 @@ class Discovery:
         self._is_informed = True
         probability = max(1, min(self._probability, 100 * most // self._aimed_at))
         self._slots = max((self._aimed_at * probability + 50) // 100, 1)
-        self._reports = 0
+        self._reports = self._near = 0
         self._garbled_before = self._counters.get(counts.RX_BAD_CRC)
         self._counters.inc(counts.DISCOVER_ROUNDS)
         self.rounds += 1
@@ -114,13 +117,16 @@ class Discovery:
         self._port.send(now, self, length, self._broadcast, self.credit, window_ms)
         self._shared.record(DEBUG, events.DISCOVERY_ROUND, probability, self._slots)
 
-    def note(self, systems: int) -> None:
-        """A report came in with so many systems not heard before in this round."""
+    def note(self, systems: int, repetitions: int = 0) -> None:
+        """A report heard after so many repetitions came in with so many systems not heard before in this round."""
         self._reports += systems
+        if not repetitions:
+            self._near += systems
 
     def note_registered(self) -> None:
         """Somebody could be registered: the burst is worth going on, or one worth beginning for a crowd."""
         self._barren = 0
+        self._has_dropped = False
         self.is_burst = self.is_burst or self._is_crowd
 
     def on_line_sent(self, now: int) -> None:
@@ -136,6 +142,13 @@ class Discovery:
         self._population.remove(self._reports)
         self._barren += 1
         self._due = now
+        if self._level and self._near >= _MANY_NEAR and not self._has_dropped:
+            # NOTE: a blackout ends while the farthest are looked for: with credit 7 each round takes eight times as
+            # long, and those who are back need none of it.
+            self._level = 0
+            self._has_dropped = True  # once, until one of them could be registered: the table may be full
+            self._is_informed = False
+            self._population.expect_some()
         is_thin, self._crowd = self._crowd > 1, 1
         if is_thin and self._reports:
             self._is_crowd = True

@@ -10,7 +10,7 @@ own traffic never takes two turns in a row while data waits (`segment` sees to t
 from micropython import const
 
 from base.errors import RemoteError
-from base.ticks import earliest, ticks_diff
+from base.ticks import earliest, ticks_add, ticks_diff
 from plc.medium import NODE_LOST
 from plc.sfsk import ciase, counts
 from plc.sfsk.ciase_port import CiasePort
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from plc.sfsk.settings import Settings
     from plc.sfsk.shared import Shared
 
+_DARK_MS = const(60000)  # between two bursts of discovery while nearly everybody is silent, at first
+_DARK_MAX_MS = const(120000)
 _PATIENCE_MS = const(5000)  # registrations and verifications may wait this long for idle air
 
 
@@ -62,6 +64,8 @@ class Initiator:
         self._asked_at = 0
         self._waiting_since = 0
         self._is_waiting = False
+        self._dark_due = 0
+        self._dark_ms = _DARK_MS
 
     def restart(self, now: int) -> None:
         """The modem has come up."""
@@ -84,7 +88,7 @@ class Initiator:
         """Own traffic has waited long enough for an idle line to go before data."""
         if self.keepalive.is_ready(now) and self.keepalive.is_urgent(now):
             return True
-        if self.discovery.is_late(now):
+        if self.discovery.is_late(now) or self.keepalive.is_lost_late(now):
             return True
         return self._has_waited(now)
 
@@ -139,7 +143,7 @@ class Initiator:
         for _ in range(count):
             fresh += self._note_system(mv, pos, ind.repetitions)
             pos = ciase.next_system(mv, pos, title_len)
-        self.discovery.note(fresh)
+        self.discovery.note(fresh, ind.repetitions)
         self.registrar.credit = max(self.discovery.credit, ind.repetitions)
 
     def _note_system(self, mv: memoryview, pos: int, repetitions: int) -> int:
@@ -177,7 +181,21 @@ class Initiator:
         if not self.registrar.is_ready() or not self.registrar.begin(now):
             return False
         self.discovery.note_registered()
+        self._dark_ms = _DARK_MS
         return True
+
+    def _discover_dark(self, now: int, is_busy: bool) -> bool:
+        """NOTE: after a blackout hundreds are NEW again and answer no ping, but all answer a discovery; pings of
+        three seconds each came first, and a round only every few minutes."""
+        if not self.watch.is_dark:
+            self._dark_due = now
+            self._dark_ms = _DARK_MS
+            return False
+        if not self.discovery.is_burst and ticks_diff(now, self._dark_due) >= 0:
+            self._dark_due = ticks_add(now, self._dark_ms)
+            self._dark_ms = min(2 * self._dark_ms, _DARK_MAX_MS)  # they may be gone for good
+            self.discovery.wake(now)
+        return self._discover(now, is_busy)
 
     def _verify(self, now: int, is_busy: bool) -> bool:
         return self.watch.begin_due(now)
@@ -226,6 +244,7 @@ _I = Initiator
 _JOBS = (
     _I._keep_urgent,
     _I._register,
+    _I._discover_dark,
     _I._verify,
     _I._keep,
     _I._ping_asked,

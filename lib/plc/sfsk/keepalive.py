@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FIRST_WALK_MS = const(3600000)  # restored nodes are verified within the first hour
 _LONGEST_PING_MS = const(300000)  # all credits at the slowest speed
+_LOST_PATIENCE_MS = const(30000)
 _NEVER_S = const(5529600)  # 64 days: the meters' time-out is off
 
 
@@ -44,6 +45,8 @@ class KeepAlive:
         self._row = -1
         self._row_since_s = 0
         self._lost_after = 0  # tick before which no lost row is tried
+        self._lost_row = -1
+        self._lost_since = 0
         self._lost_begun = -1
         self._is_resting = False
 
@@ -86,14 +89,33 @@ class KeepAlive:
         if self._is_resting and ticks_diff(now, self._lost_after) < 0:
             return False
         self._is_resting = False
-        while self._lost_walk.step(now, self._rows(now)):
-            if self._needs_retry(now, self._lost_walk.row):
-                self._lost_begun = now
-                self._watch.begin(now, self._lost_walk.row)
-                return True
-        return False
+        if not self._find_lost(now):
+            return False
+        row, self._lost_row = self._lost_row, -1
+        self._lost_begun = now
+        self._watch.begin(now, row)
+        return True
+
+    def is_lost_late(self, now: int) -> bool:
+        """The walk over lost rows has waited long enough for idle air.
+
+        NOTE: on a line that data never leaves, a meter that is back would else stay lost, and be refused, for ever.
+        """
+        if self._is_resting and ticks_diff(now, self._lost_after) < 0:
+            return False
+        return self._find_lost(now) and ticks_diff(now, self._lost_since) > _LOST_PATIENCE_MS
 
     # --- inside ---
+
+    def _find_lost(self, now: int) -> bool:
+        """The walk stands at a row that is to be tried."""
+        if self._lost_row >= 0 and not self._needs_retry(now, self._lost_row):
+            self._lost_row = -1
+        while self._lost_row < 0 and self._lost_walk.step(now, self._rows(now)):
+            if self._needs_retry(now, self._lost_walk.row):
+                self._lost_row = self._lost_walk.row
+                self._lost_since = now
+        return self._lost_row >= 0
 
     def _rows(self, now: int) -> int:
         rows = self._nodes.end()

@@ -54,6 +54,7 @@ class Line:
         self.owner: "LineOwner | None" = None
         self.repeated_at = 0  # end of our own repetitions
         self.data_owner: "LineOwner | None" = None  # everybody else is the segment itself
+        self.drain_ms = 0  # what the last transaction keeps the line for after its end
         self.own_air_ms = 0  # line time of everybody else, wrapping at 2**30
         self._modem = modem
         self._air = air
@@ -200,9 +201,10 @@ class Line:
         owner = self.owner
         self.owner = None
         self.state = DRAIN if self._is_busy(now) else FREE
+        self.drain_ms = ticks_diff(self._busy_until, now) if self.state == DRAIN else 0
         if owner is not self.data_owner:
-            until = self._busy_until if self.state == DRAIN else now
-            self.own_air_ms = self.own_air_ms + max(ticks_diff(until, self._begun_at), 0) & 0x3FFFFFFF
+            spent_ms = ticks_diff(now, self._begun_at) + self.drain_ms
+            self.own_air_ms = self.own_air_ms + max(spent_ms, 0) & 0x3FFFFFFF
         if owner is not None:
             owner.on_line_over(now, outcome)
 

@@ -173,8 +173,8 @@ class Segment:
         return self._air.transaction_ms(request, credit, response, self._think.of(node))
 
     def spent_ms(self, node: int, reply_len: int, confirm_ms: int, held_ms: int) -> int:
-        """plc.contract.Medium.spent_ms: nobody else has the line meanwhile, think time included."""
-        return held_ms
+        """plc.contract.Medium.spent_ms: nobody else has the line meanwhile, nor while the answer is repeated."""
+        return held_ms + self.line.drain_ms
 
     @property
     def own_air_ms(self) -> int:

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 _CAPACITY = const(64)
 _AGAIN_MS = const(3000)
 _FAILS = const(0x7F)
+_IS_DARK = const(12)  # three meters, and nobody says anything
+_DARKEST = const(32)
+_DARK_STEP = const(4)
 _RECORDS = (events.NODE_UP, events.NODE_LOST, events.NODE_BACK, events.NODE_GONE)  # by NODE_*_EVENT
 _IS_BACK = const(0x80)  # was known when it reported as NEW
 
@@ -72,6 +75,7 @@ class Watch:
         self._dues = [0] * _CAPACITY  # ticks: 64 bits wide on some ports, so no array
         self._expected = memoryview(bytearray(nodes.title_len))
         self._was_answered = False
+        self._dark = 0  # up with every meter that fails its first ping, down with every frame of one
         self._began = 0
         self._took_ms = 0
 
@@ -91,6 +95,11 @@ class Watch:
         """An exchange with `row` got no answer: find out why."""
         if self._nodes.state(row) == NODE_ONLINE:
             self._push(ticks_add(now, _AGAIN_MS), row)
+
+    @property
+    def is_dark(self) -> bool:
+        """More is silent than speaks: a blackout, or many meters that have fallen back to NEW."""
+        return self._dark >= _IS_DARK
 
     def fails(self, row: int) -> int:
         """Pings failed in a row."""
@@ -165,6 +174,7 @@ class Watch:
     def heard(self, row: int) -> None:
         """Some other frame of it came: pings failed so far do not count."""
         self._flags[row] &= _IS_BACK
+        self._dark = max(self._dark - 1, 0)
 
     def alive(self, now: int, row: int) -> None:
         """The meter of `row` is there and is the right one."""
@@ -186,6 +196,8 @@ class Watch:
         fails = min((flags & _FAILS) + 1, _FAILS)
         self._flags[row] = flags & _IS_BACK | fails
         state = self._nodes.state(row)
+        if fails == 1 and state == NODE_ONLINE and not flags & _IS_BACK:  # nor who is just being registered
+            self._dark = min(self._dark + _DARK_STEP, _DARKEST)
         if fails < self._lost_after:
             self._push(ticks_add(now, _AGAIN_MS), row)
         elif state == NODE_ONLINE:
