@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Whose turn it is on a free line: data, or the initiator's own traffic.
 
-Own policy (sfsk.md specifies none): data first; own traffic first when it is urgent, but while
-data waits only as long as the data before it had the line, and behind a control request once. The sink is asked
+Own policy (sfsk.md specifies none): data first; own traffic first when it is urgent, but never
+twice in a row while data waits (in a blackout: no longer than the data before it had the line),
+and behind a control request once. The sink is asked
 once each time the line frees; later it submits when it has something.
 """
 
@@ -80,8 +81,9 @@ class Turns:
     def _may_be_own(self) -> bool:
         """NOTE: counted in turns, 1,200 meters back from a blackout would take a day: each ping of half a second
         would wait for a request that nobody answers, and that takes ten."""
-        own_ms = self._line.own_air_ms - self._own_mark & 0x3FFFFFFF
-        return not self._was_own or own_ms < self._data_ms
+        if not self._was_own or not self._initiator.watch.is_dark:
+            return not self._was_own
+        return (self._line.own_air_ms - self._own_mark & 0x3FFFFFFF) < self._data_ms
 
     def _yields(self) -> bool:
         """Urgent own traffic lets one control request pass, not a second one."""
