@@ -3,8 +3,8 @@
 
 Own policy (sfsk.md specifies none): data first; own traffic first when it is urgent, but never
 twice in a row while data waits (in a blackout: no longer than the data before it had the line),
-and behind a control request once. The sink is asked
-once each time the line frees; later it submits when it has something.
+and behind a control request once. The sink is asked once each time the line frees; later it
+submits when it has something.
 """
 
 from micropython import const
