@@ -81,8 +81,10 @@ class Turns:
     def _may_be_own(self) -> bool:
         """NOTE: counted in turns, 1,200 meters back from a blackout would take a day: each ping of half a second
         would wait for a request that nobody answers, and that takes ten."""
-        if not self._was_own or not self._initiator.watch.is_dark:
-            return not self._was_own
+        if not self._was_own:
+            return True
+        if not (self._initiator.watch.is_dark or self._initiator.discovery.is_burst):
+            return False
         return (self._line.own_air_ms - self._own_mark & 0x3FFFFFFF) < self._data_ms
 
     def _yields(self) -> bool:
