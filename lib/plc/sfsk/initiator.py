@@ -64,6 +64,7 @@ class Initiator:
         self._asked_at = 0
         self._waiting_since = 0
         self._is_waiting = False
+        self._was_dark = False
         self._dark_due = 0
         self._dark_ms = _DARK_MS
 
@@ -91,6 +92,12 @@ class Initiator:
         if self.discovery.is_late(now) or self.keepalive.is_lost_late(now):
             return True
         return self._has_waited(now)
+
+    @property
+    def is_after_blackout(self) -> bool:
+        """Hardly anybody answers, or those who are back are still being looked for."""
+        self._was_dark = self.watch.is_dark or (self._was_dark and self.discovery.is_burst)
+        return self._was_dark
 
     def next_deadline(self) -> "int | None":
         """Tick at which `run` may have something to do; only meaningful on a free line."""

@@ -83,7 +83,7 @@ class Turns:
         would wait for a request that nobody answers, and that takes ten."""
         if not self._was_own:
             return True
-        if not (self._initiator.watch.is_dark or self._initiator.discovery.is_burst):
+        if not self._initiator.is_after_blackout:
             return False
         return (self._line.own_air_ms - self._own_mark & 0x3FFFFFFF) < self._data_ms
 
