@@ -86,3 +86,34 @@ async def test_addresses_come_as_text_or_as_a_raw_sockaddr():
         wan = Wan(Listener)
         await wan.connect(peer=peer)
         assert [session.peer for session in wan.listener.sessions] == ([known] if known else [])
+
+
+async def test_strangers_who_are_turned_away_keep_nobody_else_out():
+    wan = Wan(Listener, connects_per_s=2)
+    for _ in range(40):
+        await wan.connect(peer=("8.8.8.8", 1))
+    friend = await wan.connect(peer=("10.0.0.1", 1))
+    assert not friend.is_closed and wan.count("refused-by-firewall") == 40
+    assert len(wan.log) <= 3
+
+
+async def test_a_flood_from_one_address_keeps_no_other_address_out():
+    wan = Wan(Listener, connects_per_s=2, sessions=8)
+    for _ in range(20):
+        flood = await wan.connect(peer=("10.0.0.66", 1))
+    friend = await wan.connect(peer=("10.0.0.1", 1))
+    again = await wan.connect(peer=("10.0.0.1", 1))
+    assert flood.is_closed and not friend.is_closed and again.is_closed
+    assert wan.count("refused-too-fast") == 19
+
+
+async def test_connecting_and_hanging_up_for_an_hour_does_not_wash_the_log_away():
+    wan = Wan(Listener, connects_per_s=5)
+    for _ in range(3600):
+        wan.clock.now += 1000
+        wan.log.now_s += 1
+        (await wan.connect(peer=("10.0.0.66", 1))).end()
+        await wan.connect(peer=("8.8.8.8", 1))
+        await settle()
+    assert wan.count("opened") == 3600 and wan.count("refused-by-firewall") == 3600
+    assert wan.log.total < 900

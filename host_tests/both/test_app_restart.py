@@ -68,6 +68,14 @@ def test_a_factory_reset_wants_the_serial_number_and_takes_one_attempt_a_minute(
     assert bench.restarts == 1 and bench.get(FACTORY) == octets(b"")
 
 
+def test_an_attempt_a_week_after_the_last_is_not_taken_for_one_in_the_same_minute():
+    bench = Bench()
+    assert bench.put(FACTORY, octets(b"SIMGATEWAY02")) == OTHER_REASON
+    for _ in range(7 * 24):
+        bench.turn(3600000)
+    assert bench.put(FACTORY, octets(SERIAL)) == SUCCESS
+
+
 def test_the_next_start_wipes_everything_once():
     store = RamStore()
     bench = Bench(store)

@@ -170,6 +170,16 @@ def test_many_changes_in_a_row_have_to_wait():
     assert bench.settings.change(now, "wan.idle_s", 201) == TEMPORARY_FAILURE
 
 
+def test_changes_are_taken_again_after_a_quiet_week():
+    bench = Bench()
+    now = NOW
+    for i in range(20):
+        assert bench.settings.change(now, "wan.idle_s", 100 + i) == SUCCESS
+    for _ in range(7):
+        now = ticks_add(now, 86400000)
+    assert bench.settings.change(now, "wan.idle_s", 200) == SUCCESS
+
+
 def test_each_change_leaves_one_record():
     bench = Bench()
     assert bench.settings.change_all(NOW, [("wan.idle_s", 60), ("log_level", "DEBUG")]) == SUCCESS

@@ -3,6 +3,7 @@
 
 import micropython
 
+from base.allowance import Allowance
 from base.errors import LocalError
 from base.ring import Ring
 from base.slab import Slab
@@ -45,3 +46,10 @@ def test_uptime_goes_on_when_ticks_wrap():
     uptime = Uptime(start)
     assert uptime.seconds(ticks_add(start, 1500)) == 2
     assert ticks_diff(ticks_add(start, 1500), start) == 1500
+
+
+def test_an_allowance_is_used_up_and_comes_back_one_by_one_up_to_its_most():
+    allowance = Allowance(2, 10)
+    assert [allowance.take(5) for _ in range(3)] == [True, True, False]
+    assert not allowance.take(9) and allowance.take(10) and not allowance.take(19)
+    assert [allowance.take(1000000) for _ in range(3)] == [True, True, False]

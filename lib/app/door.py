@@ -9,6 +9,7 @@ keep-alive, and head-ends that vanished without a word would lock everybody out 
 from micropython import const
 
 from app.firewall import TLS, Firewall
+from base.allowance import Allowance
 from base.ticks import ticks_diff
 
 TYPE_CHECKING = False
@@ -24,6 +25,9 @@ DENIED = const(9)
 HANDSHAKES = const(10)
 _SECOND_MS = const(1000)
 _MINUTE_MS = const(60000)
+_MOST_CAME = const(8)
+_TOLD = const(20)  # records of refusals: so many, then one in so many seconds
+_TOLD_S = const(10)
 
 
 class _Rate:
@@ -52,6 +56,9 @@ class Door:
         self._config = config
         self._sessions = sessions
         self._connects = _Rate(now, _SECOND_MS)
+        self._refused = _Rate(now, _SECOND_MS)
+        self._told = Allowance(_TOLD, _TOLD_S)
+        self._came: "list[bytes]" = []  # addresses that came in this second
         self._handshakes = _Rate(now, _MINUTE_MS)
         self.firewall = Firewall(config["firewall"])  # type: ignore[arg-type]
 
@@ -61,10 +68,11 @@ class Door:
 
     def refusal(self, now: int, service: int, peer: bytes) -> int:
         """Why this connection may not come in, LETS_IN if it may. May close a silent session."""
-        if self._connects.add(now) > self._config.number("wan.connects_per_s"):
-            return TOO_FAST
+        # NOTE: first of all: who may not come in at all must not use up the second of those who may.
         if not self.firewall.allows(service, peer):
             return DENIED
+        if self._is_too_fast(now, peer):
+            return TOO_FAST
         if len(self._sessions) >= self._config.number("wan.sessions") and not self._makes_room(now):
             return TOO_MANY
         if service == TLS and self._secured_cnt() >= self._config.number("tls.sessions"):
@@ -74,9 +82,19 @@ class Door:
             return HANDSHAKES
         return LETS_IN
 
-    def is_loud(self) -> bool:
-        """Refusals of this second are worth a log record: a flood is one a second."""
-        return self._connects.count <= self._config.number("wan.connects_per_s") + 1
+    def is_loud(self, now: int, now_s: int) -> bool:
+        """This refusal is worth a log record: one a second is, and not for long."""
+        return self._refused.add(now) == 1 and self._told.take(now_s)
+
+    def _is_too_fast(self, now: int, peer: bytes) -> bool:
+        """Too many in this second; but each of a few addresses gets in once, whoever floods beside it."""
+        count = self._connects.add(now)
+        if count == 1:
+            self._came.clear()
+        is_first = peer not in self._came and len(self._came) < _MOST_CAME
+        if is_first:
+            self._came.append(peer)
+        return count > self._config.number("wan.connects_per_s") and not is_first
 
     def _secured_cnt(self) -> int:
         return sum([session.service == TLS for session in self._sessions])

@@ -98,6 +98,9 @@ class OwnRestart:
         """Restart when the answer has had its time; execute what is due."""
         if self._at is not None and ticks_diff(now, self._at) >= 0:
             self._restart()
+        # NOTE: forgotten when it is over: ticks of a week ago look like ticks to come.
+        if self._confirm_after is not None and ticks_diff(now, self._confirm_after) >= 0:
+            self._confirm_after = None
         self._run_schedules(now)
 
     # --- rows ---

@@ -14,6 +14,7 @@ from app.door import DENIED, HANDSHAKES, LETS_IN, TOO_FAST, TOO_MANY, Door
 from app.firewall import DLMS, TLS
 from app.replies import HEADROOM
 from base import events
+from base.allowance import Allowance
 from base.counters import Counters
 from base.errors import RemoteError
 from base.log import NOTICE, WARNING
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from base.slab import Slab
 
 _BUFFER_WAIT_MS = const(5)
+# Sessions that leave records (opened, closed, why): so many at once, then one in so many seconds. The others are
+# counted: the nodes' records share a log with these, and whoever may connect could wash them away.
+_TOLD = const(60)
+_TOLD_S = const(20)
 
 # Why a session was closed, or never opened.
 BY_PEER = const(0)
@@ -65,6 +70,7 @@ class Session:
         self.reading_buf = -1
         self.owes_octets = False  # a WPDU has begun and is not complete, or a handshake
         self.is_secured = True  # nothing more to agree on before the first WPDU
+        self.is_told = False  # it leaves records in the log
         self.service = DLMS  # of app.firewall: which listener it came in by
         self.peer = b""  # IPv4 address
         self.heard_at = 0
@@ -142,6 +148,7 @@ class Listener:
         self.sessions: "list[Session]" = []
         self.counters = Counters(NAMES)
         self._numbers = 0
+        self._told = Allowance(_TOLD, _TOLD_S)
         self.door = Door(config, self.sessions, clock.ticks_ms())  # type: ignore[attr-defined]
         self.secure: "Callable[[object], object] | None" = None  # TLS over an accepted stream; OSError
 
@@ -156,7 +163,7 @@ class Listener:
             refusal = LETS_IN if secured is not None else TLS_FAILED
         if refusal != LETS_IN:
             self.counters.inc(refusal)
-            if self.door.is_loud():
+            if self.door.is_loud(now, self._log.now_s):
                 self._log.add(WARNING, events.WAN_REFUSED, a=refusal)
             await _close(stream)
             return
@@ -208,7 +215,9 @@ class Listener:
         session.reading = asyncio.current_task()
         session.writing = asyncio.create_task(session.write_out(self._clock))
         self.counters.inc(_OPENED)
-        self._log.add(NOTICE, events.WAN_OPEN, a=session.number)
+        session.is_told = self._told.take(self._log.now_s)
+        if session.is_told:
+            self._log.add(NOTICE, events.WAN_OPEN, a=session.number)
 
     async def _read_in(self, session: Session, reader: "object") -> None:
         wpdu = WpduReader(self._config.number("wan.max_apdu"))
@@ -237,6 +246,8 @@ class Listener:
                 self._forwarder.on_request(session.heard_at, session, ports, buf, wpdu.length)
 
     def _complain(self, session: Session, wpdu: WpduReader) -> None:
+        if not session.is_told:
+            return
         if wpdu.version == 1:
             self._log.add(WARNING, events.WAN_BAD_LENGTH, a=session.number, b=wpdu.length)
         else:
@@ -255,7 +266,8 @@ class Listener:
         session.give_back()
         self._forwarder.on_session_end(self._clock.ticks_ms(), session)  # type: ignore[attr-defined]
         self.counters.inc(session.cause)
-        self._log.add(NOTICE, events.WAN_CLOSED, a=session.number, b=session.cause)
+        if session.is_told:
+            self._log.add(NOTICE, events.WAN_CLOSED, a=session.number, b=session.cause)
         await _close(session.stream)
 
 

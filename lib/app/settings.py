@@ -121,6 +121,8 @@ class Settings:
     def _may_write(self, now: int) -> bool:
         if self._refilled_at is None or self._left >= _BURST:
             self._refilled_at = now
+        elif ticks_diff(now, self._refilled_at) < 0:  # NOTE: longer ago than ticks can say, 6 days
+            self._left, self._refilled_at = _BURST, now
         while self._left < _BURST and ticks_diff(now, self._refilled_at) >= _REFILL_MS:
             self._left += 1
             self._refilled_at = ticks_add(self._refilled_at, _REFILL_MS)
