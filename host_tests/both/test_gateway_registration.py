@@ -214,3 +214,17 @@ def test_after_a_start_assigned_nodes_are_online_and_no_others():
     assert table.restore_online() == 1
     states = [table.state(row) for row in range(4)]
     assert states == [NODE_ONLINE, NODE_QUARANTINED, NODE_LOST, NODE_FREE]
+
+
+def test_airtime_of_a_node_that_was_removed_on_the_air_does_not_move_the_end_of_its_quarantine():
+    table, _ = make_table(RamStore(), 1)
+    table.add(title(0))
+    table.remove(0)  # no clock yet: the quarantine has no end
+    table.note_air(0, 1, 400)
+    assert table.until(0) == 0
+    table.wall_s = _NOON
+    table.settle_quarantines()
+    assert table.until(0) == _NOON + 1000
+    for wasted in (0, 1):
+        table.note_air(0, wasted, 7)
+    assert table.until(0) == _NOON + 1000 and table.add(title(1)) == -1

@@ -262,7 +262,12 @@ class Table:
         return struct.unpack_from("<H", self._rows, row * _ROW_LEN + _STATS + 2 * what)[0]  # type: ignore[no-any-return]
 
     def note_air(self, row: int, is_wasted: int, tenths: int) -> None:
-        """The node took so many tenths of a second of the line, for something or (1) for nothing; stays at 65535."""
+        """The node took so many tenths of a second of the line, for something or (1) for nothing; stays at 65535.
+
+        NOTE: request on the air, node removed, request over: the end of its quarantine stands here by then.
+        """
+        if self._held(row) < 0:
+            return
         off = row * _ROW_LEN + _UNTIL + 2 * is_wasted
         struct.pack_into("<H", self._rows, off, min(self.air_ds(row, is_wasted) + tenths, 0xFFFF))
 
