@@ -186,3 +186,38 @@ def test_the_old_key_is_overwritten_when_the_grace_is_over_and_not_before():
     sent = again.start().serve(until=lambda: again.segment.is_up).sent
     at_0 = [request for request in sent if request[:8] == octets("16 00000071 0000 10")]
     assert len(at_0) == 1  # index 0 would hold the published key of INITIALIZE
+
+
+def test_a_join_begun_before_a_rekey_that_ends_in_it_gets_the_new_key():
+    bench = up((EUI_2,))
+    bench.feed(JOIN_REQUEST)
+    assert bench.taken()[-1] == octets("42 0011223344556677 0002")
+    bench.segment.rekey.begin(at(bench.ms))
+    bench.says(b"\x48" + EUI + b"\x00\x02")
+    assert bench.named("joined") == 1
+    answer_all(bench)
+    assert bench.segment.rekey.progress() == (0, 0, 2, 0) and bench.segment.rekey.missed_cnt == 0
+
+
+def test_a_node_that_comes_back_when_the_new_key_is_in_use_already_is_told_as_missed():
+    bench = up((EUI, EUI_2))
+    bench.nodes.set_state(1, 3, 0)  # lost
+    bench.segment.rekey.begin(at(bench.ms))
+    answer_all(bench, until=lambda: bench.segment.rekey.phase == rekey.ACTIVATE)
+    bench.segment.watch.alive(at(bench.ms), 1)
+    answer_all(bench)
+    assert (shared.REKEY_MISSED, EUI_2, 1) in bench.events
+    assert bench.segment.rekey.progress() == (0, 0, 1, 1) and bench.events[-1] == (shared.REKEY_DONE, b"", 1)
+
+
+def test_a_rekey_that_does_not_begin_keeps_the_end_of_the_old_key():
+    bench = up((EUI,), rekey__grace_s=600)
+    bench.segment.rekey.begin(at(bench.ms))
+    answer_all(bench)
+    bench.store.is_broken = True
+    assert not bench.segment.rekey.begin(at(bench.ms))
+    bench.store.is_broken = False
+    bench.taken()
+    bench.sent = []
+    bench.serve(limit_ms=620000)
+    assert [request[:8] for request in bench.sent] == [octets("16 00000071 0000 10")]

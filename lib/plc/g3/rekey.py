@@ -76,12 +76,12 @@ class Rekey:
         """Start a rotation with a new key from the random source; False when one is under way."""
         if self.phase != IDLE:
             return False
-        self._grace_due = None
         self._record.draw_key(self._record.other)
         self._record.is_rekeying = True
         if not self._record.save():
             self._record.is_rekeying = False
             return False
+        self._grace_due = None
         self._start(now)
         return True
 
@@ -126,6 +126,9 @@ class Rekey:
         if not is_ok:
             self._step_due = ticks_add(now, self._node_ms)
             return
+        for row in range(self._nodes.end()):
+            if self._is_new(row):
+                self._miss(now, row)
         self.phase = IDLE
         self._ended_s = self._shared.seconds(now)
         self._grace_due = ticks_add(now, self._grace_ms)
@@ -199,6 +202,10 @@ class Rekey:
             in_work += self._rows[i] >= 0
         if in_work:
             return
+        if self.phase == DISTRIBUTE:
+            for row in range(self._nodes.end()):
+                if self._is_new(row):
+                    self._marks[row] = _TODO
         if self._pass < self._tries - 1 and self._has_open():
             self._pass += 1
             self._cursor = 0
@@ -258,6 +265,10 @@ class Rekey:
         self._shared.counters.inc(counts.REKEY_MISSED)
         self._nodes.title_into(row, self._eui64, 0)
         self._shared.tell(now, kinds.REKEY_MISSED, self._eui64, row)
+
+    def _is_new(self, row: int) -> bool:
+        """Not there when it began: a join under way has ended meanwhile, or a lost node is back; with the old key."""
+        return self._marks[row] == _OUT and self._nodes.state(row) == NODE_ONLINE
 
     def _has_open(self) -> bool:
         open_state = _TODO if self.phase == DISTRIBUTE else _GOT
