@@ -96,6 +96,14 @@ def test_bulk_of_all_head_ends_together_leaves_slots_for_control():
     assert not pool.has_room(50, "A", CONTROL)
 
 
+def test_a_head_end_that_floods_with_every_class_leaves_slots_for_another():
+    pool = Exchanges(32, 4)
+    _fill(pool, "A", BULK, range(40))
+    assert _fill(pool, "A", CONTROL, range(40)) >= 4  # its own bulk does not keep its control from going
+    assert pool.has_room(99, "B", BULK) and pool.has_room(99, "B", CONTROL)
+    assert _fill(pool, "B", CONTROL, range(40, 80)) >= 4
+
+
 def test_a_nodes_bulk_does_not_keep_control_from_it_but_control_does():
     pool = Exchanges(32, 4)
     assert _fill(pool, "A", BULK, [7] * 9) == 4

@@ -171,23 +171,26 @@ class Exchanges:
         """One more request of `session` for `node` would be taken.
 
         A session may have its share of the slots, and more only while enough are left for the others:
-        one head-end with a full queue leaves room for the rest. The last slots are for control requests,
-        for which only what would go before them counts.
+        one head-end with a full queue leaves room for the rest. The last slots are for control requests, of
+        which it is sure of as many; at the node only what would go before them counts.
         """
         is_control = traffic_class == CONTROL
-        reserve = 0 if is_control else len(self.slots) // _RESERVE
-        waiting = held = 0
+        reserve = len(self.slots) // _RESERVE
+        waiting = held = held_control = 0
         for exchange in self.slots:
-            if exchange.state == FREE or (is_control and exchange.traffic_class != CONTROL):
+            if exchange.state == FREE:
                 continue
-            if exchange.state == QUEUED and exchange.node == node:
-                waiting += 1
+            is_before = not is_control or exchange.traffic_class == CONTROL
+            waiting += is_before and exchange.state == QUEUED and exchange.node == node
             if exchange.session is session:
                 held += 1
-        free = len(self.slots) - self.open_cnt - reserve
+                held_control += exchange.traffic_class == CONTROL
+        free = len(self.slots) - self.open_cnt - (0 if is_control else reserve)
         if free <= 0 or waiting >= self._per_node:
             return False
-        return held < (len(self.slots) - reserve) // _SHARE or held < _SHARE * free
+        # NOTE: with all its control requests on top of a full queue, one head-end left the others no slot.
+        is_sure = held_control < reserve if is_control else held < (len(self.slots) - reserve) // _SHARE
+        return is_sure or held < _SHARE * free
 
     def raise_older(self, candidate: Exchange) -> None:
         """What the association of `candidate` asked that node before goes no later than it: it must go first."""
