@@ -181,3 +181,17 @@ def test_a_fifth_request_to_one_meter_is_refused_at_once():
     ledger.check()
     assert ledger.count(ANSWERED) == 5 and rig.forwarder.counters.named("refused-queue-full") == 2
     assert_at_rest(rig)
+
+
+def test_marks_by_time_of_day_say_which_meter_answers():
+    rig, ledger = numbered_rig(2, config={"gateway": {"node_quality": True}})
+    hes = rig.connect()
+    server(rig, 1).is_dumb = True
+    for _ in range(3):
+        for row in range(2):
+            ledger.ask(hes, row)
+        rig.run(20)
+    span = rig.table.wall_s % 86400 // 10800
+    marks = [[rig.table.quality.mark(row, of) for of in range(8)] for row in range(2)]
+    assert marks[0][span] == 14 and marks[1][span] == 0
+    assert all(mark == 15 for row in marks for of, mark in enumerate(row) if of != span)

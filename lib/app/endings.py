@@ -11,6 +11,7 @@ from base.ticks import ticks_add, ticks_diff
 from gateway import answer, refusal
 from gateway.exchange import NOT_SENT, OVER, QUEUED, UNANSWERED
 from gateway.ledger import LOST, ORPHANED, USED, Ledger
+from gateway.quality import Quality
 from plc.medium import BROADCAST, STAT_LATE, STAT_TIMEOUT
 
 TYPE_CHECKING = False
@@ -32,6 +33,8 @@ class Endings:
     """Uses the forwarder's parts."""
 
     def __init__(self, table: "Table", slab: "Slab", admission: "Admission", rules: "Rules") -> None:
+        if rules.keeps_quality:
+            table.quality = Quality(table.capacity)
         self.ledger = Ledger(table, rules.ledger_minutes, rules.sessions_cnt)
         self._table = table
         self._slab = slab

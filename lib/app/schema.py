@@ -46,6 +46,7 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("gateway.answer_s", _INT, 1, 3600, 120, "a head-end waits so long; what cannot be answered by then is refused"),
     ("gateway.classes", _CLASSES, 0, 16, _CLASS_RULES, "first that fits, else on-demand (docs/airtime.md)"),
     ("gateway.ledger_minutes", _INT, 2, 1440, 60, "minutes of the airtime ledger kept in RAM, 10 octets each"),
+    ("gateway.node_quality", _BOOL, 0, 0, True, "how well each node answers by time of day is kept, 4 octets a row"),
     ("gateway.guard_ms", _INT, 0, 60000, 3000, "after a missing answer the node rests, so a late one meets nobody"),
     ("gateway.associations", _INT, 4, 4096, 256, "(meter, client SAP) pairs owned at once"),
     ("gateway.association_s", _INT, 10, 86400, 300, "an unused association no longer blocks other head-ends"),

@@ -45,6 +45,7 @@ def rules_from(config: "Config") -> Rules:
     rules.association_ms = 1000 * config.number("gateway.association_s")
     rules.sessions_cnt = config.number("wan.sessions") + 2  # one that is closing, and one for all beyond
     rules.answer_ms = 1000 * config.number("gateway.answer_s")
+    rules.keeps_quality = bool(config["gateway.node_quality"])
     rules.ledger_minutes = config.number("gateway.ledger_minutes")
     rules.classes = tuple([class_rules.parse(rule) for rule in config["gateway.classes"]])  # type: ignore
     rules.own_saps = own_saps(config)

@@ -70,6 +70,7 @@ class Ledger:
         self.client_ds[2 * self._client(exchange.client_sap) + wasted] += tenths
         if exchange.node >= 0:
             self._table.note_air(exchange.node, wasted, tenths)
+            self._table.quality.note(exchange.node, self._table.wall_s, column != LOST)
             self._note_hour(column != LOST)
 
     def came_late(self, now: int, air_ms: int) -> None:

@@ -14,6 +14,7 @@ import struct
 from micropython import const
 
 from base.errors import LocalError
+from gateway.quality import Quality
 from gateway.sap import row_of, sap_of
 from plc.medium import (
     NODE_ASSIGNED,
@@ -68,6 +69,7 @@ class Table:
         self.generation = 0
         self.published_cnt = 0  # nodes in the SAP assignment list
         self.wall_s = 0
+        self.quality = Quality(0)  # whoever keeps one for these rows puts it here
         self._rows = bytearray(capacity * _ROW_LEN)
         self._key = bytearray(_TITLE_LEN)
         self._journal = journal
@@ -158,6 +160,7 @@ class Table:
             self._count += 1
         self._enter(row, NODE_ASSIGNED)
         base = row * _ROW_LEN
+        self.quality.forget(row)
         struct.pack_into("<8sBBIIHHHHHI", self._rows, base, title, NODE_ASSIGNED, self._initial_credit, *(0,) * 8)
         self._used = max(self._used, row + 1)
         self.generation += 1

@@ -19,6 +19,7 @@ class Rules:
     refuse_by_exception = True
     sessions_cnt = 6  # with a share of the air each: wan.sessions, one that is closing and one for all beyond
     answer_ms = 120000
+    keeps_quality = False  # of each node by time of day
     ledger_minutes = 60
     classes: "tuple[ClassRule, ...]" = ()
     uplink_reserve_cnt = 8
