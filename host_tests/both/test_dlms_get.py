@@ -267,3 +267,24 @@ def test_roles_see_their_own_objects():
     assert _result(bench.ask(get(1, "0.0.128.1.0.255", 2))) == 4
     assert bench.read(15, "0.0.40.0.0.255", 3) == b"\x02\x02\x0f\x10\x12\x00\x01"
     assert bench.read(15, "0.0.40.0.0.255", 3, sap=32) == b"\x02\x02\x0f\x20\x12\x00\x01"
+
+
+def test_objects_beyond_what_one_list_may_hold_are_refused_one_by_one():
+    bench = Bench()
+    one = get(15, "0.0.40.0.0.255", 0)[3:]
+    last = get(1, "0.0.42.0.0.255", 2)[3:]
+    raw = _whole_list(bench, b"\xc0\x03\xc1\x09" + one * 8 + last)
+    assert raw.endswith(b"\x01\xfa" + b"\x00\x09\x10" + LDN)
+    assert raw[:3] == b"\x09\x00\x02" and raw.count(b"\x01\xfa") < 8
+
+
+def _whole_list(bench, request):
+    answer, number, raw = bench.ask(request), 1, b""
+    while answer[:2] == b"\xc4\x02":
+        is_last, part = block(answer, number)
+        raw += part
+        if is_last:
+            return raw
+        answer = bench.ask(get_next(number))
+        number += 1
+    return answer[3:]

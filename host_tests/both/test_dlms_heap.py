@@ -80,3 +80,18 @@ def test_a_device_with_eight_associations_stays_small():
     gc.collect()
     after = gc.mem_alloc() if sys.implementation.name == "micropython" else 0
     assert after - before <= 40000, after - before
+
+
+def test_a_long_list_that_nobody_fetches_holds_on_to_little_also_of_whole_objects():
+    bench = _bench()
+    held = []
+    for index in (2, 0):
+        apdu = b"\xc0\x03\xc1\x20" + get(15, "0.0.40.0.0.255", index)[3:] * 32
+        request, out = memoryview(apdu), memoryview(bench.out)
+        bench.associate(max_pdu=512)
+        gc.collect()
+        before = gc.mem_alloc() if sys.implementation.name == "micropython" else 0
+        assert _ask(bench, request, out)
+        gc.collect()
+        held.append(gc.mem_alloc() - before if before else 0)
+    assert max(held) <= 6000, held

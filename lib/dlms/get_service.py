@@ -6,6 +6,8 @@ knows them, else it is refused with other-reason. Law: every answer echoes the i
 of its own request, and no answer is ever longer than the window of the writer.
 """
 
+from micropython import const
+
 from base.errors import RemoteError
 from dlms import apdu, stats
 from dlms.axdr import STRUCTURE
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     from dlms.cosem.object import CosemObject
     from dlms.cosem.values import Value
     from dlms.targets import Targets
+    from dlms.transfer import Entry
 
+# One GET with more values takes no whole object any more: each is held until the last block is out.
+_MOST_VALUES = const(48)
 _NULL = Const(b"\x00")
 _LIST_DATA = Const(b"\x00")  # Get-Data-Result: choice data
 
@@ -33,6 +38,7 @@ class GetService:
         self._targets = targets
         self._counters = counters
         self._descriptor = apdu.Descriptor()
+        self._refusals: "dict[int, Const]" = {}  # one of each result, however many of a list have it
 
     def request(self, association: "Association", reader: "Reader", writer: "Writer") -> None:
         """Answer the GET-request behind the reader's tag octet. RemoteError: malformed.
@@ -59,7 +65,7 @@ class GetService:
     def _normal(self, association: "Association", reader: "Reader", writer: "Writer", invoke: int) -> None:
         self._descriptor.read_with_selection(reader)
         apdu.expect_end(reader)
-        values: "list[Value]" = []
+        values: "list[Entry]" = []
         result = self._resolve(association, reader, values)
         association.transfer.close()
         if result == apdu.SUCCESS:
@@ -69,14 +75,14 @@ class GetService:
 
     def _with_list(self, association: "Association", reader: "Reader", writer: "Writer", invoke: int) -> None:
         count = apdu.read_list_count(reader)
-        values: "list[Value]" = [Const(bytes((count,)))]
+        values: "list[Entry]" = [Const(bytes((count,)))]
         for _ in range(count):
             self._descriptor.read_with_selection(reader)
             values.append(_LIST_DATA)
             result = self._resolve(association, reader, values)
             if result != apdu.SUCCESS:
                 self._counters.inc(stats.GET_REFUSED)
-                values[-1] = Const(bytes((1, result)))
+                values[-1] = self._refusal(result)
         apdu.expect_end(reader)
         association.transfer.close()
         self._answer(association, writer, apdu.GET_WITH_LIST, invoke, values)
@@ -93,9 +99,14 @@ class GetService:
         else:
             self._block(association, writer, invoke)
 
+    def _refusal(self, result: int) -> Const:
+        if result not in self._refusals:
+            self._refusals[result] = Const(bytes((1, result)))
+        return self._refusals[result]
+
     # --- what is asked for ---
 
-    def _resolve(self, association: "Association", reader: "Reader", values: "list[Value]") -> int:
+    def _resolve(self, association: "Association", reader: "Reader", values: "list[Entry]") -> int:
         """Append the values the descriptor stands for; SUCCESS, or why there are none."""
         descriptor = self._descriptor
         found, result = self._targets.find(association.client, descriptor)
@@ -109,9 +120,10 @@ class GetService:
             return apdu.OBJECT_UNAVAILABLE
         if not found.access(descriptor.index, association.client.role) & ACCESS_READ:
             return apdu.READ_WRITE_DENIED
-        value: "Value | None" = found.value(descriptor.index)
-        if descriptor.is_selective:
-            value = self._select(association, found, reader)
+        if not descriptor.is_selective:
+            values.append((found, descriptor.index))
+            return apdu.SUCCESS
+        value = self._select(association, found, reader)
         if value is None:
             return apdu.SCOPE_OF_ACCESS_VIOLATED
         values.append(value)
@@ -133,21 +145,23 @@ class GetService:
         reader.off, reader.end = off, end
         return value
 
-    def _resolve_all(self, association: "Association", found: "CosemObject", values: "list[Value]") -> int:
+    def _resolve_all(self, association: "Association", found: "CosemObject", values: "list[Entry]") -> int:
         """Attribute 0: a structure of all attributes, null-data for those that cannot be read."""
         if not association.conformance & apdu.CONF_ATTRIBUTE_0_GET or self._descriptor.is_selective:
             return apdu.SCOPE_OF_ACCESS_VIOLATED
+        if len(values) + found.attribute_cnt >= _MOST_VALUES:
+            return apdu.OTHER_REASON
         role = association.client.role
         values.append(Const(bytes((STRUCTURE, found.attribute_cnt))))
         for index in range(1, found.attribute_cnt + 1):
             is_readable = found.access(index, role) & ACCESS_READ
-            values.append(found.value(index) if is_readable else _NULL)
+            values.append((found, index) if is_readable else _NULL)
         return apdu.SUCCESS
 
     # --- what is answered ---
 
     def _answer(
-        self, association: "Association", writer: "Writer", kind: int, invoke: int, values: "list[Value]"
+        self, association: "Association", writer: "Writer", kind: int, invoke: int, values: "list[Entry]"
     ) -> None:
         """Whole if it fits, else the first block."""
         transfer = association.transfer
