@@ -23,9 +23,12 @@ from tools.bench.report import ROOT, Report
 DAYS, HOURS, NODES, SEED = 30, 2.4, 1200, 1
 HEAP = "512k"  # 64-bit words: the board's 256 KiB twice
 LEAST_BLOCK = 16 * 1024  # octets free in one piece, each evening; a WPDU buffer is allocated at the start
-_BLOCK_LEN = 32  # of the 64-bit heap
+ARM_LEAST_BLOCK = 1024
+UNIX = "unix-frozen"
 _GROWTH = 512
 _ANSWERED = 0.8  # of all requests, each 20th meter being silent and faults on
+ARM_HEAP = "304k"  # 32-bit words: the script itself takes 23 kB, and the gateway more than 256 KiB at present
+_QEMU = ("qemu-arm-static", "-L", "/usr/arm-linux-gnueabihf")
 _FOLDER = ROOT / "build" / "micropython"
 _RESTORE, _SCRIPT = "tools/bench/on_device/restore.py", "tools/bench/on_device/soak.py"
 
@@ -49,7 +52,8 @@ class Evening(NamedTuple):
 
 
 def _run(binary: Path, heap: str, *arguments: str, state: str = "") -> subprocess.CompletedProcess[str]:
-    command = [str(binary), "-X", "heapsize=" + heap, *arguments]
+    emulator = _QEMU if "arm" in binary.name else ()
+    command = [*emulator, str(binary), "-X", "heapsize=" + heap, *arguments]
     environment = dict(os.environ, GW_STATE=state)
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
@@ -59,7 +63,7 @@ def evenings(text: str) -> list[Evening]:
     found = []
     for line, blocks in re.findall(r"^(day=.*)$(?s:.*?)max free sz: (\d+)", text, re.MULTILINE):
         values = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)}
-        values["largest"] = int(blocks) * _BLOCK_LEN
+        values["largest"] = int(blocks) * values["block"]
         found.append(Evening(*[values[name] for name in Evening._fields]))
     return found
 
@@ -109,27 +113,27 @@ def faults_of(found: list[Evening], least_block: int = LEAST_BLOCK) -> list[str]
     return wrong
 
 
-def _frozen() -> Path:
-    subprocess.run(["python3", "tools/build/micropython.py", "unix-frozen"], cwd=ROOT, check=True, capture_output=True)
-    return _FOLDER / "micropython-unix-frozen"
+def _frozen(variant: str) -> Path:
+    subprocess.run(["python3", "tools/build/micropython.py", variant], cwd=ROOT, check=True, capture_output=True)
+    return _FOLDER / ("micropython-" + variant)
 
 
-def run(report: Report, days: int = DAYS, hours: float = HOURS) -> list[str]:
+def run(report: Report, days: int = DAYS, hours: float = HOURS, heap: str = "", variant: str = UNIX) -> list[str]:
     """The figures; what is wrong."""
-    found = soak(Span(days, hours), _frozen(), HEAP)
+    found = soak(Span(days, hours), _frozen(variant), heap or (HEAP if variant == UNIX else ARM_HEAP))
     last = found[-1]
     name = "soak-%d-days-" % days
     report.add(name + "exchanges", last.exchanges, "of %.1f line hours a day" % hours)
     report.add(name + "answered", last.answered, "answers", last.exchanges, "all asked")
     report.add(name + "faults", last.faults, "faults")
     report.add(name + "wrong-or-crossed-answers", last.wrong, "answers")
-    report.add(name + "heap-in-use", last.used, "octets, 64 bit")
+    report.add(name + "heap-in-use", last.used, "octets, %d bit" % (64 if variant == UNIX else 32))
     report.add(name + "heap-growth", max(evening.used for evening in found) - found[0].used, "octets")
-    least = min(evening.largest for evening in found)
-    report.add(name + "least-largest-free-block", least, "octets", LEAST_BLOCK, "floor")
+    least, floor = min(evening.largest for evening in found), LEAST_BLOCK if variant == UNIX else ARM_LEAST_BLOCK
+    report.add(name + "least-largest-free-block", least, "octets", floor, "floor")
     report.add(name + "duties-died-and-were-restarted", last.dead, "times")
     report.add(name + "not-forwarding-caught-by-watchdog", last.wanted, "evenings")
-    wrong = faults_of(found)
+    wrong = faults_of(found, floor)
     for text in wrong:
         print(text)
     return wrong
@@ -140,8 +144,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tools.bench.soak", description=__doc__)
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--hours", type=float, default=HOURS, help="of line time a day (default: %(default)s)")
+    parser.add_argument("--arm", action="store_true", help="on 32-bit ARM under emulation: fifteen times slower")
+    parser.add_argument("--heap", default="", help="default: %s; ARM %s" % (HEAP, ARM_HEAP))
     options = parser.parse_args()
-    return 1 if run(Report(), options.days, options.hours) else 0
+    variant = "arm-frozen" if options.arm else UNIX
+    return 1 if run(Report(), options.days, options.hours, options.heap, variant) else 0
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ _ASK_MS = 9000  # mean pause of a head-end between two steps
 _FAULT_MS = 240000  # mean pause between two faults
 _REST_S = 400  # twice at the end of a day: everything queued has ended, sessions are gone; alive_s and more
 _BAD_HEADERS = (b"\x00\x02" + bytes(6), b"\x00\x01\x00\x10\x00\x11\xff\xff", b"\x00\x01\x00\x10\x00\x11\x00\x00")
+_BLOCK_LEN = 32 if sys.maxsize >> 31 else 16  # octets of a block of the heap
 
 
 def pause(mean_ms):
@@ -271,13 +272,14 @@ class Soak:
         late = [index for index, duty in enumerate(duties()) if duty.is_late(self.world.ticks()) or duty.task.done()]
         print(
             "day=%d exchanges=%d answered=%d refused=%d wrong=%d faults=%d used=%d free=%d late=%d dead=%d sessions=%d "
-            "buffers=%d open=%d bites=%d wanted=%d resets=%d ms=%d"
+            "buffers=%d open=%d bites=%d wanted=%d resets=%d ms=%d block=%d"
             % (
                 self.day, self.exchanges, self.answered, self.refused, self.wrong, self.faults,
                 gc.mem_alloc(), gc.mem_free(), len(late), sum([duty.deaths for duty in duties()]),
                 len(main.listener.sessions), len(main.slab._views) - main.slab.free_cnt,
                 main.forwarder.exchanges.open_cnt,
                 self.dog.bites, self.bites_wanted, self.chip.resets, self.world.now,
+                _BLOCK_LEN,
             )
         )  # fmt: skip
         micropython.mem_info()
