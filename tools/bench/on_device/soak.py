@@ -89,8 +89,10 @@ class HeadEnd:
         self.stream = None
         self.open.clear()
 
-    def hears(self, octets):
-        """The gateway wrote."""
+    def hears(self, stream, octets):
+        """The gateway wrote; what it says on a connection that was left is nobody's."""
+        if stream is not self.stream:
+            return
         self._heard += octets
         while len(self._heard) >= 8:
             end = 8 + int.from_bytes(self._heard[6:8], "big")
@@ -107,6 +109,7 @@ class HeadEnd:
             self.soak.answered += 1
         else:
             self.soak.wrong += 1
+            print("wrong: head-end %d sap %x asked %d: %s" % (self.number, sap, number, apdu[:12]))
 
 
 class Soak:

@@ -216,7 +216,7 @@ class Stream:
     def write(self, octets):
         """As asyncio's stream: kept until drained."""
         if self.is_reading and not self._is_ended:
-            self._peer.hears(bytes(octets))
+            self._peer.hears(self, bytes(octets))
 
     async def drain(self):
         """Waits while the peer does not read."""
