@@ -179,3 +179,16 @@ def test_the_way_to_a_new_node_is_looked_up_once():
     assert octets("15 0001 0F") in bench.taken()
     bench.says("2C 00 0001 0000 0F 01 00 0001 01 12 00 3C 3A").wait(5000)
     assert octets("15 0001 0F") not in bench.taken() and bench.segment.links.hops(0) == 1
+
+
+def test_who_is_blocked_while_he_joins_is_expelled_when_he_is_through():
+    bench = up()
+    lists = bench.segment.joins.gate._access = access()
+    bench.feed(JOIN_REQUEST)
+    assert lists.block(EUI)
+    bench.segment.kick(at(bench.ms), 0)  # too early: he is not in the network yet
+    bench.taken()
+    bench.sink.take()
+    bench.feed(JOIN_COMPLETE)
+    assert bench.pins.octets() == KICK and bench.named("join_refused_list") == 1
+    assert bench.named("joined") == 0 and bench.nodes.state(0) != NODE_ONLINE and bench.sink.take() == []

@@ -9,7 +9,7 @@ from plc_fakes import at
 from base.errors import LocalError
 from plc.g3 import lbs, lbs_session, shared
 from plc.g3.psks import LocalPsks, PskCache
-from plc.medium import NODE_ASSIGNED, NODE_LOST_EVENT, NODE_UP_EVENT
+from plc.medium import NODE_ASSIGNED, NODE_LOST_EVENT, NODE_QUARANTINED, NODE_UP_EVENT
 
 JOINING = "10000011223344556677"
 MESSAGE_1 = "A00000112233445566770400001E2F0011848D16BC7676F635659012082B3A978172635445362718"
@@ -241,3 +241,36 @@ def test_every_cell_of_the_table_is_survived():
                 assert 0 <= session.state <= lbs_session.WAIT_RESULT
                 if session.state:
                     assert bench.segment.joins.next_deadline() is not None
+
+
+def test_who_is_blocked_while_he_joins_gets_no_key_or_is_expelled():
+    from plc.access import Access
+
+    bench = LbsBench()
+    lists = bench.segment.joins.gate._access = Access(2)
+    bench.hears(JOINING)
+    bench.said()
+    assert lists.block(EUI)
+    bench.hears(MESSAGE_2)
+    assert [nsdu[0] for _, nsdu in bench.said()] == [0xB0] and bench.nodes.count() == 0
+    lists.forget(EUI)
+    bench.hears(JOINING).hears(MESSAGE_2)
+    bench.said()
+    bench.on_air().hears(MESSAGE_4)
+    assert lists.block(EUI)
+    bench.said()
+    bench.on_air()
+    assert [nsdu[0] for _, nsdu in bench.said()] == [0xC0] and bench.named("kicked") == 1
+    assert bench.named("joined") == 0 and bench.nodes.state(0) == NODE_ASSIGNED
+
+
+def test_who_is_removed_while_he_joins_is_expelled_and_breaks_nothing():
+    bench = LbsBench()
+    bench.hears(JOINING).hears(MESSAGE_2)
+    bench.said()
+    bench.on_air().hears(MESSAGE_4)
+    bench.said()
+    bench.nodes.find = lambda title: -1
+    bench.nodes.rows[0]["state"] = NODE_QUARANTINED
+    bench.on_air()
+    assert [nsdu[0] for _, nsdu in bench.said()] == [0xC0] and bench.named("joined") == 0

@@ -43,12 +43,20 @@ class Gate:
             return self._refuse(now, eui64, counts.JOIN_UNKNOWN, kinds.JOIN_UNKNOWN)
         return True
 
+    def is_shut(self, now: int, eui64: "bytes | memoryview") -> bool:
+        """The joiner has been blocked since it was welcome. Counts and tells."""
+        return self._access.mark(eui64) == BLOCKED and not self._refuse(
+            now, eui64, counts.JOIN_REFUSED_LIST, kinds.JOIN_REFUSED
+        )
+
     def has_psk(self, eui64: memoryview) -> bool:
         """Load the PSK of a node that is in the network already (rekey); who is blocked is to be left behind."""
         return self._access.mark(eui64) != BLOCKED and self._psks.psk_into(eui64, self.psk)
 
     def row_for(self, now: int, eui64: memoryview) -> int:
-        """The row of a joiner, made when it has none; NOBODY when there is no room."""
+        """The row of a joiner, made when it has none; NOBODY when there is no room, or it was blocked meanwhile."""
+        if self.is_shut(now, eui64):
+            return NOBODY
         row = self._nodes.find(eui64)
         if row < 0 and self._unverified() < self._shared.settings["unverified_max"]:
             row = self._nodes.add(eui64)
@@ -62,7 +70,7 @@ class Gate:
         for i in range(_PSK_LEN):
             self.psk[i] = 0
 
-    def _refuse(self, now: int, eui64: memoryview, counter: int, kind: int) -> bool:
+    def _refuse(self, now: int, eui64: "bytes | memoryview", counter: int, kind: int) -> bool:
         self._shared.counters.inc(counter)
         self._shared.tell(now, kind, eui64, counter)
         return False

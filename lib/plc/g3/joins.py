@@ -118,6 +118,9 @@ class Joins:
             return None
         short_addr = mv[off + 8] << 8 | mv[off + 9]
         if row >= 0 and self._nodes.addr(row) == short_addr:
+            # NOTE: let in, then blocked and expelled: that came too early, the modem does not know him yet.
+            if self.gate.is_shut(now, eui64):
+                return self.kick(now, row)
             return self._joined(now, row, eui64)
         if not was_pending and row >= 0 and self.rekey.ended_lately(now, _STALE_S):
             return self._counters.inc(counts.CONFIRM_STRAY)

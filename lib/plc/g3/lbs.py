@@ -236,6 +236,8 @@ class Lbs:
         if is_rekey:
             self.rekey.completed(now, row)
             return
+        if self._nodes.find(eui64) != row or self.gate.is_shut(now, eui64):  # removed or blocked meanwhile
+            return self.kick(now, row)
         self._counters.inc(counts.JOINED)
         self._shared.tell(now, kinds.JOIN_DONE, eui64, row)
         self._watch.joined(now, row)
