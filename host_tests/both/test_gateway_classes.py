@@ -146,3 +146,29 @@ def test_what_a_vanished_head_end_has_queued_never_uses_air_and_is_counted():
     assert rig.count("dropped-session-gone") == 3
     rig.answer(b"\xc4" + _GET[1:])
     assert len(rig.medium.submits) == 1 and rig.is_at_rest()
+
+
+def test_one_late_answer_does_not_keep_short_deadlines_from_a_node_for_ever():
+    # the think time rises at once and falls only with answers, and there are none without requests
+    rig = Rig(1, answer_ms=10000)
+    session = rig.session()
+    rig.table.note_think(0, 15000)
+    rig.medium.airtime_ms = lambda node, request_len, response_len: 1000 + rig.table.think_ms(0)
+    for _ in range(10):
+        rig.ask(session, _GET, 0x10)
+        rig.pass_ms(1)
+        if rig.medium.submits:
+            break
+    assert rig.medium.submits and rig.count("refused-too-late") >= 1
+    rig.answer(b"\xc4" + _GET[1:])
+    assert rig.is_at_rest()
+
+
+def test_a_request_that_waited_too_long_teaches_nothing_about_its_node():
+    rig = Rig(answer_ms=6000)
+    session = rig.session()
+    rig.table.note_think(1, 800)
+    rig.ask(session, _GET, 0x10)
+    rig.ask(session, _GET, 0x11)
+    rig.pass_ms(4000)
+    assert rig.count("refused-too-late") == 1 and rig.table.think_ms(1) == 800

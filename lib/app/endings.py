@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gateway.scheduler import Scheduler
     from plc.contract import Medium
 
+_AT_ONCE_MS = const(1000)
 _MAX_TRIES = const(3)  # of handing one APDU to a modem that never got it on the air
 
 
@@ -98,6 +99,11 @@ class Endings:
     def refuse_overdue(self, now: int, exchange: "Exchange", medium: "Medium") -> None:
         """A QUEUED one has waited too long, or so long that its answer could not be in time."""
         is_late = self._scheduler.is_late(now, exchange, medium)
+        # NOTE: an answer as late as the deadline is long, once: with nobody asking, the node would keep that
+        # think time, and every further request would be late when it comes. So each lets it fall a little.
+        if is_late and not exchange.tries and exchange.node != BROADCAST:
+            if ticks_diff(now, exchange.since) < _AT_ONCE_MS and self._table.think_ms(exchange.node):
+                self._table.note_think(exchange.node, 1)
         self.refuse(now, exchange, refusal.TOO_LATE if is_late else refusal.QUEUE_EXPIRED)
 
     def end(self, now: int, exchange: "Exchange", event: int) -> None:
