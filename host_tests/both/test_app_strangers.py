@@ -87,3 +87,19 @@ def test_what_the_segment_tells_becomes_records():
     assert told.strangers.count() == 0 and answers == []  # it joined meanwhile
     told(0, shared.PING_DONE, _EUI, 300)
     assert answers == [(shared.PING_DONE, _EUI, 300)]
+
+
+def test_a_strangers_beacons_do_not_wash_out_the_log():
+    log = Log(64, DEBUG)
+    log.now_s = 5
+    told = G3Events(_Table(), log)
+    for _ in range(500):
+        told(0, shared.PAN_CONFLICT, b"", 0x781D)
+    assert log.total == 1
+    log.now_s += 600
+    told(0, shared.PAN_CONFLICT, b"", 0x781D)
+    told(0, shared.PAN_CONFLICT, b"", 0x781E)  # we have moved, he has followed
+    assert log.total == 3
+    for n in range(500):
+        told(0, shared.PAN_FOREIGN, b"", n)
+    assert log.total == 3 + 20

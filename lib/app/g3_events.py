@@ -7,6 +7,8 @@ record's two arguments. What management asked for (ping, path, route) goes to `a
 
 import struct
 
+from micropython import const
+
 from app.strangers import Strangers
 from base import events
 from base.log import NO_NODE, NOTICE, WARNING
@@ -42,6 +44,7 @@ _MEMBER = {
     kinds.REKEY_WANTS_PSK: (WARNING, events.REKEY_WANTS_PSK),
 }
 # kind -> (level, event) about the network; the number is its argument
+_QUIET_S = const(600)  # between two records of one conflict
 _NETWORK = {
     kinds.PAN_STARTED: (NOTICE, events.PAN_STARTED),
     kinds.PAN_CONFLICT: (WARNING, events.PAN_CONFLICT),
@@ -58,6 +61,7 @@ class G3Events:
     def __init__(self, table: "Table", log: "Log") -> None:
         self.strangers = Strangers()
         self.answers: "Callable[[int, int, bytes, int], None] | None" = None
+        self._conflict = self._conflict_s = 0
         self._table = table
         self._log = log
 
@@ -72,6 +76,8 @@ class G3Events:
             level, event = _MEMBER[kind]
             self._log.add(level, event, self._table.find(eui64))
         elif kind in _NETWORK:
+            if not self._is_news(kind, number):
+                return
             level, event = _NETWORK[kind]
             self._log.add(level, event, NO_NODE, number)
         elif kind == kinds.REKEY_DONE:
@@ -79,6 +85,18 @@ class G3Events:
             self._log.add(level, events.REKEY_ENDED, NO_NODE, self.rekey.progress()[2], number)
         elif self.answers is not None:
             self.answers(now, kind, bytes(eui64), number)
+
+    def _is_news(self, kind: int, number: int) -> bool:
+        """NOTE: a stranger's beacons make each of these, as often as he likes; the counters count them all."""
+        if kind == kinds.PAN_FOREIGN:
+            return self.strangers.may_tell(self._log.now_s)
+        if kind != kinds.PAN_CONFLICT:
+            return True
+        now_s = self._log.now_s
+        is_old = number == self._conflict and now_s - self._conflict_s < _QUIET_S
+        if not is_old:
+            self._conflict, self._conflict_s = number, now_s
+        return not is_old
 
     def _stranger(self, eui64: bytes, event: int) -> None:
         if self.strangers.knock(self._log.now_s, eui64, event):

@@ -46,7 +46,7 @@ class Strangers:
         else:
             _, before, knocks, _, told_s = self._get(index)
         is_news = not told_s or before != reason or now_s - told_s >= _QUIET_S
-        is_told = is_news and self._may_tell(now_s)
+        is_told = is_news and self.may_tell(now_s)
         row = (eui64, reason, min(knocks + 1, 0xFFFF), now_s, now_s if is_told else told_s)
         struct.pack_into(_ROW, self._rows, index * _ROW_LEN, *row)
         return is_told
@@ -60,9 +60,8 @@ class Strangers:
             last = self._cnt * _ROW_LEN
             self._rows[index * _ROW_LEN : (index + 1) * _ROW_LEN] = self._rows[last : last + _ROW_LEN]
 
-    # --- inside ---
-
-    def _may_tell(self, now_s: int) -> bool:
+    def may_tell(self, now_s: int) -> bool:
+        """One more record about somebody outside may be written."""
         earned = (now_s - self._refilled_s) // _REFILL_S
         if earned > 0:
             self._budget = min(self._budget + earned, _BURST)
@@ -71,6 +70,8 @@ class Strangers:
             return False
         self._budget -= 1
         return True
+
+    # --- inside ---
 
     def _get(self, index: int) -> "tuple[bytes, int, int, int, int]":
         return struct.unpack_from(_ROW, self._rows, index * _ROW_LEN)
