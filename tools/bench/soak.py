@@ -132,7 +132,7 @@ def run(report: Report, days: int = DAYS, hours: float = HOURS, heap: str = "", 
     least, floor = min(evening.largest for evening in found), LEAST_BLOCK if variant == UNIX else ARM_LEAST_BLOCK
     report.add(name + "least-largest-free-block", least, "octets", floor, "floor")
     report.add(name + "duties-died-and-were-restarted", last.dead, "times")
-    report.add(name + "not-forwarding-caught-by-watchdog", last.wanted, "evenings")
+    report.add(name + "watchdog-bites-when-not-forwarding", last.bites, "bites", last.wanted or 1, "such evenings")
     wrong = faults_of(found, floor)
     for text in wrong:
         print(text)
