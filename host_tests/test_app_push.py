@@ -594,6 +594,29 @@ def test_a_queue_that_is_nearly_full_goes_to_flash_at_once(flash):
     assert bench.got() == list(range(20)) and bench.count("push-dropped-oldest") == 0 and bench.is_at_rest()
 
 
+def test_a_flash_that_refuses_is_asked_again_once_a_minute_and_nothing_is_lost(flash):
+    async def story(bench):
+        bench.up(False)
+        bench.pace.retries = 0
+        bench.keeper.after_s = 5
+        ring, asked = bench.turns.ring, []
+
+        def refuse(*record):
+            asked.append(bench.log.now_s)
+            ring.failures += 1
+            return False
+
+        put, ring.put = ring.put, refuse
+        bench.offer(1, 2)
+        await bench.run(180)
+        assert 2 <= len(asked) <= 4
+        ring.put = put
+        await bench.run(61)
+        assert len(ring) == 2 and len(bench.route) == 0
+
+    play(story, fs=flash)
+
+
 def test_an_outage_longer_than_the_log_keeps_topology_and_alarms(flash):
     async def before(bench):
         await bench.run(1)

@@ -229,3 +229,54 @@ def test_finding_out_goes_in_small_steps():
         ring.step()
         most = max(most, len(loads) - before)
     assert len(ring) == 100 and 0 < most <= 40  # 8 records of 4 reads, or 8 headers
+
+
+class _FullStore(RamStore):
+    """A flash with room for a few octets more, as littlefs has for small files: heads go in, records do not."""
+
+    is_full = False
+
+    def append(self, name, mv, is_last=True):
+        if self.is_full:
+            RamStore.append(self, name, mv[:5])  # and some of them half
+            raise OSError(28)
+        RamStore.append(self, name, mv, is_last)
+
+
+def test_a_full_flash_that_still_takes_heads_costs_none_of_what_waits():
+    store = _FullStore()
+    ring = start(store)
+    assert put(ring, *range(12))
+    store.is_full = True
+    for _ in range(50):
+        assert not put(ring, 99)
+    assert len(ring) == 12 and ring.lost == 0
+    store.is_full = False
+    assert put(ring, 12) and take(start(store)) == list(range(13))
+    assert take(ring) == list(range(13)) and ring.lost == 0
+
+
+def test_a_segment_begun_again_is_read_from_its_beginning_after_all_before_was_delivered():
+    store = _FullStore()
+    ring = start(store)
+    assert put(ring, 0, 1, 2) and take(ring) == [0, 1, 2]
+    ring.ack()
+    store.is_full = True
+    assert not put(ring, 99) and not put(ring, 99)
+    store.is_full = False
+    assert put(ring, 3, 4) and take(start(store)) == [3, 4] and take(ring) == [3, 4]
+
+
+def test_what_was_put_before_a_record_that_failed_is_put_again_and_comes_once():
+    store = _FullStore()
+    ring = start(store)
+    assert put(ring, *range(12))
+    for _ in range(50):  # the second of two in one turn fails: neither is promised
+        assert put(ring, 12, is_last=False)
+        store.is_full = True
+        assert not put(ring, 13)
+        store.is_full = False
+    assert len(ring) == 12 and ring.lost == 0
+    assert put(ring, 12, is_last=False) and put(ring, 13)
+    assert take(start(store)) == list(range(14))
+    assert take(ring) == list(range(14)) and ring.lost == 0

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _PERIOD_MS = const(200)
 _DAY_S = const(86400)
 _EVENTS_AFTER_S = const(900)  # own events wait so long in the log: a flush holds more of them then
+_REST_S = const(60)  # flash that has refused is left alone so long
 _OPENING_S = const(5)  # a connection takes so long on a bad cellular line
 _MOST_EVENTS = const(32)  # in one record on flash
 
@@ -40,6 +41,8 @@ class Keeper:
         self._day = -1
         self._writes_before = 0  # of this day
         self._is_spared = False
+        self._failures = 0  # of the ring, when it was asked last
+        self._rest_until_s = 0
         self._beat_s = 0
         self._seen = -1  # records of the log when none of them was for flash
         self.after_s = 60
@@ -114,6 +117,12 @@ class Keeper:
         """There are writes left today. A day is one of uptime: nobody can turn this clock."""
         ring = self._turns.ring
         writes = 0 if ring is None else ring.writes
+        if ring is not None and ring.failures != self._failures:
+            # NOTE: a full flash takes the head of a segment with each try, which wears it and uses up the day's writes.
+            self._failures = ring.failures
+            self._rest_until_s = self._log.now_s + _REST_S
+        if self._log.now_s < self._rest_until_s:
+            return False
         day = self._log.now_s // _DAY_S
         if day != self._day:
             self._day, self._writes_before, self._is_spared = day, writes, False

@@ -54,6 +54,8 @@ class PushRing:
         self._read = (1, _SEGMENT_HEAD_LEN)  # (sequence number, offset) of the oldest waiting record
         self._write_seq = 0
         self._write_off = segment_len  # full: the next record opens a segment
+        self._loose = array("H", [0] * SEGMENTS)  # of these, put since the last flush
+        self._is_blank = False  # no record is durable in the segment opened last
         self._peeked: "tuple[int, int] | None" = None  # where the record handed out stands
         self._after = 0  # offset behind it
         self._unacked = 0
@@ -179,15 +181,32 @@ class PushRing:
         except OSError:
             self.failures += 1
             self._write_off = self._segment_len  # NOTE: the tail may be half a record
+            self._settle(True)
             return False
         self.writes += is_last
         self._write_off += total
-        self._counts[self._write_seq % SEGMENTS] += meta[1]
+        slot = self._write_seq % SEGMENTS
+        self._counts[slot] += meta[1]
+        self._loose[slot] += meta[1]
+        if is_last:
+            self._is_blank = False
+            self._settle(False)
         return True
 
+    def _settle(self, is_failure: bool) -> None:
+        """What was put since the last flush is durable, or will be put again: no more of it is promised."""
+        for slot in range(SEGMENTS):
+            if is_failure:
+                self._counts[slot] -= self._loose[slot]
+            self._loose[slot] = 0
+
     def _open_next(self) -> None:
-        """Begin the next segment in the place of the oldest; what was waiting there is lost."""
-        seq = self._write_seq + 1
+        """Begin the next segment in the place of the oldest; what was waiting there is lost.
+
+        NOTE: the same again while it is blank: a full flash takes heads and no records, and with a new segment for
+        each try eight tries would cost all that waits.
+        """
+        seq = self._write_seq if self._is_blank else self._write_seq + 1
         slot = seq % SEGMENTS
         head = bytearray(_SEGMENT_HEAD_LEN)
         struct.pack_into(_SEGMENT_HEAD, head, 0, _MAGIC, seq, 0)
@@ -199,8 +218,8 @@ class PushRing:
         if self._read[0] <= seq - SEGMENTS:
             self.lost += self._counts[slot]
             self._read = (seq - SEGMENTS + 1, _SEGMENT_HEAD_LEN)
-        self._counts[slot] = 0
-        self._write_seq, self._write_off = seq, _SEGMENT_HEAD_LEN
+        self._counts[slot] = self._loose[slot] = 0
+        self._write_seq, self._write_off, self._is_blank = seq, _SEGMENT_HEAD_LEN, True
 
     # --- out ---
 
