@@ -881,3 +881,22 @@ def test_without_keys_or_counters_nothing_of_our_own_goes_out_and_meters_go_on()
 
         bench = play(story)
         assert bench.got() == [0, 1, 2] and len(bench.targets[0].got) == 3
+
+
+def test_a_counter_that_could_not_be_reserved_once_does_not_silence_us_for_good():
+    keyed = with_keys()
+    counters = keyed.invocation_counters
+    reserve = counters.next_send
+
+    async def story(bench):
+        sealed_story(push_seal.Seal(keyed), bench)
+        counters.next_send = lambda: -1
+        bench.log.add(NOTICE, events.NODE_UP, 1)
+        await bench.run(3)
+        assert not bench.targets[0].got
+        counters.next_send = reserve
+        bench.log.add(NOTICE, events.NODE_LOST, 1)
+        await bench.run(70)
+        assert len(bench.targets[0].got) == 2
+
+    play(story)

@@ -34,6 +34,7 @@ METER = const(3)
 OWN = const(4)
 
 _ALL_KINDS = const(0xFF)
+_SILENCE_S = const(60)
 
 
 class Turns:
@@ -55,6 +56,7 @@ class Turns:
         self.late_s = 0  # 0 = nobody is told
         self.seal: "Callable[[memoryview, int], int] | None" = None
         self.is_mute = False  # nothing of our own is pushed: it should be ciphered and cannot
+        self._silent_until_s = 0  # flash has refused a counter for it
         self.is_heartbeat_due = False
 
     def boot_s(self) -> int:
@@ -62,16 +64,19 @@ class Turns:
         wall = self.wall_s()
         return wall - self._log.now_s if wall else 0
 
+    def _is_silent(self) -> bool:
+        return self.is_mute or self._log.now_s < self._silent_until_s
+
     def turn(self) -> int:
         """HEARTBEAT, RING, METER, OWN or NOBODY."""
         ring = self.ring
         if ring is not None and not ring.is_ready:
             return NOBODY  # what it holds goes first
-        if self.is_heartbeat_due and not self.is_mute:
+        if self.is_heartbeat_due and not self._is_silent():
             return HEARTBEAT
         if ring is not None and len(ring):
             return RING
-        has_own = not self.is_mute and self.own.is_pending()
+        has_own = not self._is_silent() and self.own.is_pending()
         if len(self._route) and not (has_own and not self._was_own):
             return METER
         return OWN if has_own else NOBODY
@@ -103,7 +108,7 @@ class Turns:
             return None
         if ring.kind != push.KIND_EVENTS:
             return view[push.WPDU_OFF : push.WPDU_OFF + length]
-        if self.is_mute:
+        if self._is_silent():
             self.own.lost += ring.count
             ring.drop()
             return None
@@ -141,7 +146,7 @@ class Turns:
 
     def late(self, client_sap: int) -> "memoryview | None":
         """The WPDU that says how many of those that follow are late and since when; None when none is."""
-        if not self.late_s or self.is_mute:
+        if not self.late_s or self._is_silent():
             return None
         wall, boot_s = self.wall_s(), self.boot_s()
         count = self._route.came_before(self._log.now_s - self.late_s)
@@ -176,7 +181,8 @@ class Turns:
         if self.seal is not None:
             length = self.seal(view, length)
             if not length:
-                self.is_mute = True  # NOTE: not an error of the connection, else meters would wait for our flash
+                # NOTE: not an error of the connection, else meters would wait for our flash
+                self._silent_until_s = self._log.now_s + _SILENCE_S
                 return None
         encode_header_into(view, push.WPDU_OFF, OWN_SAP, client_sap, length)
         return view[push.WPDU_OFF : HEADROOM + length]
