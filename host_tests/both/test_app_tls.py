@@ -71,6 +71,17 @@ def test_certificate_and_key_are_cut_apart_and_nothing_else_is_taken():
         assert _split_fails(wrong), wrong
 
 
+def test_a_heap_too_small_for_tls_is_no_reason_not_to_start():
+    library = Library()
+
+    def no_memory(cert, key, ca):
+        raise MemoryError()
+
+    library.server_context = no_memory
+    identity, _ = _identity(library=library)
+    assert identity.load() == tls_identity.NOT_READABLE and len(identity._log) == 1
+
+
 def test_without_files_or_library_there_is_no_tls_and_the_log_says_why():
     library = Library()
     library.has_tls = False

@@ -83,7 +83,7 @@ class TlsIdentity:
             try:
                 self._own, self._ca = self._read(OWN_FILE), self._read(CA_FILE)
                 result = self._make_server(self._own, self._ca)
-            except (ValueError, OSError):
+            except (ValueError, OSError, MemoryError):
                 result = NOT_READABLE
         self.last_result = result
         if result != GOOD:
