@@ -117,3 +117,25 @@ async def test_connecting_and_hanging_up_for_an_hour_does_not_wash_the_log_away(
         await settle()
     assert wan.count("opened") == 3600 and wan.count("refused-by-firewall") == 3600
     assert wan.log.total < 900
+
+
+async def test_one_address_that_holds_every_session_makes_room_for_another():
+    wan = Wan(Listener, sessions=3, connects_per_s=100)
+    greedy = []
+    for _ in range(3):
+        wan.clock.now += 1000
+        greedy.append(await wan.connect(peer=("10.0.0.66", 1)))
+    again = await wan.connect(peer=("10.0.0.66", 1))
+    stranger = await wan.connect(peer=("8.8.8.8", 1), service=TLS)
+    assert again.is_closed and stranger.is_closed and not any([stream.is_closed for stream in greedy])
+    friend = await wan.connect(peer=("10.0.0.1", 1))
+    assert not friend.is_closed and [stream.is_closed for stream in greedy] == [True, False, False]
+    third = await wan.connect(peer=("10.0.0.2", 1))  # nobody holds all any more: no session is taken away
+    assert third.is_closed and not friend.is_closed and len(wan.listener.sessions) == 3
+
+
+async def test_the_only_session_there_is_stays_with_who_has_it():
+    wan = Wan(Listener, sessions=1)
+    first = await wan.connect(peer=("10.0.0.66", 1))
+    second = await wan.connect(peer=("10.0.0.1", 1))
+    assert second.is_closed and not first.is_closed

@@ -3,7 +3,8 @@
 
 Asked before an octet of a connection is read; nothing here waits. When all sessions are taken,
 the one that has been silent longest makes room, if that is long: the board's sockets have no
-keep-alive, and head-ends that vanished without a word would lock everybody out for the idle time.
+keep-alive, and head-ends that vanished without a word would lock everybody out for the idle time. One
+address that holds them all gives one up to another address.
 """
 
 from micropython import const
@@ -26,6 +27,7 @@ HANDSHAKES = const(10)
 _SECOND_MS = const(1000)
 _MINUTE_MS = const(60000)
 _MOST_CAME = const(8)
+_LEAST_SHARED = const(2)
 _TOLD = const(20)  # records of refusals: so many, then one in so many seconds
 _TOLD_S = const(10)
 
@@ -73,7 +75,7 @@ class Door:
             return DENIED
         if self._is_too_fast(now, peer):
             return TOO_FAST
-        if len(self._sessions) >= self._config.number("wan.sessions") and not self._makes_room(now):
+        if len(self._sessions) >= self._config.number("wan.sessions") and not self._makes_room(now, service, peer):
             return TOO_MANY
         if service == TLS and self._secured_cnt() >= self._config.number("tls.sessions"):
             return TOO_MANY
@@ -99,12 +101,24 @@ class Door:
     def _secured_cnt(self) -> int:
         return sum([session.service == TLS for session in self._sessions])
 
-    def _makes_room(self, now: int) -> bool:
+    def _makes_room(self, now: int, service: int, peer: bytes) -> bool:
         oldest = None
         for session in self._sessions:
             if session.is_open and (oldest is None or ticks_diff(session.heard_at, oldest.heard_at) < 0):
                 oldest = session
-        if oldest is None or ticks_diff(now, oldest.heard_at) < 1000 * self._config.number("wan.spare_s"):
+        if oldest is None:
+            return False
+        is_silent = ticks_diff(now, oldest.heard_at) >= 1000 * self._config.number("wan.spare_s")
+        if not is_silent and not self._is_greedy(oldest.peer, service, peer):
             return False
         oldest.close_idle()
         return True
+
+    def _is_greedy(self, holder: bytes, service: int, peer: bytes) -> bool:
+        """One address holds every session, and another one, whose place in the network is known, wants in.
+
+        NOTE: not by TLS: anybody may knock there, and has shown no certificate yet.
+        """
+        if service == TLS or not peer or peer == holder or len(self._sessions) < _LEAST_SHARED:
+            return False
+        return all([session.peer == holder for session in self._sessions])
