@@ -332,6 +332,15 @@ def test_an_origin_that_does_not_fit_is_left_out_and_counted():
     assert bench.count("push-origin-too-long") == 1
 
 
+def test_a_notification_longer_than_a_buffer_is_counted_and_takes_none_with_it():
+    bench = Bench()
+    for length in (257, 300, 1200):
+        bench.route.offer(0, SAP, CLIENT, memoryview(b"\x0f" + bytes(length - 1)))
+    assert bench.slab.free_cnt == 6 and bench.count("push-dropped-too-long") == 3 and len(bench.route) == 0
+    bench.route.offer(0, SAP, CLIENT, memoryview(b"\x0f" + bytes(255)))
+    assert len(bench.route) == 1
+
+
 # --- pace ---
 
 def test_pauses_grow_by_the_exponent_up_to_their_maximum():

@@ -43,10 +43,12 @@ FLASH_FAILED = const(9)
 FLASH_SPARED = const(10)
 OWN_SENT = const(11)
 OWN_LOST = const(12)
+TOO_LONG = const(13)
 NAMES = (
     "push-dropped-no-buffer", "push-dropped-oldest", "pushes-sent", "push-connect-failed", "push-dropped-relay-off",
     "push-origin-too-long", "pushes-kept-on-flash", "push-dropped-from-flash", "push-flash-writes",
     "push-flash-failed", "push-flash-spared", "own-events-pushed", "own-events-lost",
+    "push-dropped-too-long",
 )  # fmt: skip
 
 WPDU_OFF = HEADROOM - HEADER_LEN  # of a WPDU in its slab buffer
@@ -76,6 +78,9 @@ class PushRoute:
         """Queue one notification of the meter at `sap`; copies the APDU."""
         if not self.is_relaying:
             self.counters.inc(RELAY_OFF)
+            return
+        if len(apdu) > self.slab.size:  # NOTE: a G3 node may send up to 1,224 octets, whatever we take from the WAN
+            self.counters.inc(TOO_LONG)
             return
         if len(self._queue) == self._queue.capacity:
             self._drop_oldest()
