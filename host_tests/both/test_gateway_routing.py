@@ -272,3 +272,18 @@ def test_a_pair_left_for_a_week_is_not_owned_again_when_ticks_wrap():
         now = ticks_add(now, 3600000)
         owners.on_deadline(now)
         assert owners.owner(now, 7, 7) is None and len(owners) == 0
+
+
+def test_one_head_end_that_never_releases_does_not_keep_the_others_from_associating():
+    owners = Ownership(8, 1000)
+    now = ALMOST_WRAPPED
+    for node in range(8):
+        assert owners.take(ticks_add(now, node), node, 1, "A")
+    now = ticks_add(now, 100)
+    owners.refresh(now, 0, 1)
+    assert not owners.take(now, 8, 1, "A")
+    assert owners.take(now, 8, 1, "B") and owners.take(now, 9, 1, "B")
+    assert not owners.take(now, 10, 1, "B")  # a quarter is sure, no more
+    held = [owners.owner(now, node, 1) for node in range(10)]
+    assert held == ["A", None, None, "A", "A", "A", "A", "A", "B", "B"] and len(owners) == 8
+    assert owners.take(now, 11, 1, "C") and owners.owner(now, 3, 1) is None and owners.owner(now, 8, 1) == "B"

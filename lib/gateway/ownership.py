@@ -12,6 +12,7 @@ from base.ticks import ticks_add, ticks_diff
 
 _NOBODY = None
 _PURGE_MS = const(300000)
+_SHARE = const(4)
 
 
 class Ownership:
@@ -47,12 +48,15 @@ class Ownership:
         return False
 
     def take(self, now: int, node: int, client_sap: int, session: object) -> bool:
-        """Give the pair to `session` (or keep it there); False when the table is full."""
+        """Give the pair to `session` (or keep it there); False when the table is full.
+
+        Who has less than a quarter of a full table gets a place: who holds most gives up his longest unused pair.
+        """
         key = node << 16 | client_sap
         slot = self._index.get(key, -1)
         if slot < 0:
             self._purge(now)
-            if not self._free:
+            if not self._free and not self._make_room(session):
                 return False
             slot = self._free.pop()
             self._index[key] = slot
@@ -79,6 +83,23 @@ class Ownership:
         """The session ended: all its pairs are free."""
         for key in [k for k, slot in self._index.items() if self._session[slot] is session]:
             self._drop(key)
+
+    def _make_room(self, session: object) -> bool:
+        """NOTE: a head-end that reads meter after meter and never releases would keep all others out."""
+        held: "dict[int, int]" = {}
+        for holder in self._session:
+            held[id(holder)] = held.get(id(holder), 0) + 1
+        if held.get(id(session), 0) >= len(self._session) // _SHARE:
+            return False
+        most = max(held.values())
+        victim = -1
+        for key, slot in self._index.items():
+            if held[id(self._session[slot])] < most:
+                continue
+            if victim < 0 or ticks_diff(self._until[slot], self._until[self._index[victim]]) < 0:
+                victim = key
+        self._drop(victim)
+        return True
 
     def _drop(self, key: int) -> None:
         slot = self._index.pop(key)
