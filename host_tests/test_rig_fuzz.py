@@ -57,7 +57,7 @@ class Peer(Hes):
 
     def __init__(self, rig: Rig, number: int) -> None:
         super().__init__(rig, number)
-        self.heard_at, self.owes_octets, self.reading_buf = 0, False, -1
+        self.heard_at, self.owes_octets, self.reading_buf, self.is_told = 0, False, -1, False
         self.asked = 0
 
     def close(self, cause: int = 0) -> None:

@@ -10,7 +10,7 @@ import pytest
 from host_tests.rig_support.ledger import REFUSED, numbered_rig
 from host_tests.rig_support.meters import GENERAL_GLO
 from host_tests.rig_support.modem import STABLE_S, Bench
-from tools.sim.chip_faults import HUNG_LINE, HUNG_POWER
+from tools.sim.chip_faults import HUNG_EVER, HUNG_LINE, HUNG_POWER
 from tools.sim.options import ChipOptions, NodeOptions, SegmentOptions
 
 EXCHANGE_MS = 1400
@@ -125,3 +125,33 @@ def test_a_reset_while_a_slow_meter_thinks_does_not_shorten_the_guard_time(reset
         ledger.ask(ledger.connect(), 0, 16, GENERAL_GLO)
         rig.run(30)
         ledger.check()
+
+
+@pytest.mark.parametrize("cure, reset", ((HUNG_LINE, "reset_line"), (HUNG_POWER, "reset_power")))
+def test_a_chip_that_answers_and_never_sends_is_reset_until_it_does(cure, reset):
+    """It comes up after each reset: only harder ones, up to its power, help."""
+    bench = Bench(chunk=0)
+    bench.chip.faults.no_air = cure
+    bench.during(0, lambda: None)
+    bench.rig.run(60)
+    assert bench.chip.faults.no_air == 0 and bench.named(reset) == 1 and bench.named("modem_failed") == 0
+    assert bench.rig.segment.is_alive(bench.rig.now())
+    bench.works(STABLE_S)
+
+
+def test_a_chip_that_never_sends_again_is_not_alive_and_one_that_does_is():
+    """The watchdog starves: alive but not forwarding ends in a reset of the board."""
+    bench = Bench(chunk=0)
+    rig = bench.rig
+
+    def ask_and_see(is_alive):
+        bench.ledger.ask(bench.hes, 0, 16 + rig.kernel.now_us // 5_000_000 % 64)
+        return rig.segment.is_alive(rig.now()) == is_alive
+
+    resets = bench.chip.resets_cnt
+    bench.chip.faults.no_air = HUNG_EVER
+    took_s = rig.run_until(lambda: ask_and_see(False), 1800, 5)
+    assert took_s > 120 and bench.chip.resets_cnt - resets < took_s / 5
+    print("not alive after %d s and %d resets" % (took_s, bench.chip.resets_cnt - resets))
+    bench.chip.faults.no_air = 0
+    rig.run_until(lambda: ask_and_see(True), 120, 5)

@@ -109,6 +109,8 @@ class Chip:
         if self.faults.hung and self.faults.hung <= cure:
             self.faults.hung = HUNG_NO
             self._mute()
+        if self.faults.no_air <= cure:
+            self.faults.no_air = HUNG_NO
 
     def _mute(self) -> None:
         self.host.out.is_muted = self.faults.silent or bool(self.faults.hung)

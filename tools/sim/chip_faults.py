@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 HUNG_NO = 0
 HUNG_LINE = 1  # only the reset line or power brings it back
 HUNG_POWER = 2  # only power does
+HUNG_EVER = 3  # nothing does
 
 
 @dataclass
@@ -17,6 +18,7 @@ class ChipFaults:
 
     silent: bool = False  # says nothing at all, whatever is done to it
     hung: int = HUNG_NO
+    no_air: int = HUNG_NO  # takes data requests, confirms and sends none; what cures it, or HUNG_EVER
     stuck_busy: bool = False  # BufferBUSY stays 1, requests are refused with 14; a reset clears it
     corrupt_sum: int = 0  # next frames to the host carry a wrong sum
     omit_sum: int = 0  # next frames to the host end before the sum

@@ -102,7 +102,9 @@ class ChipMac:
     # --- sending ---
 
     def request(self, payload: bytes) -> None:
-        """MA_DATA_Request; every outcome ends in a confirm."""
+        """MA_DATA_Request; every outcome ends in a confirm, but for the fault that knows none."""
+        if self._faults.no_air:
+            return
         frame, code = self._judge(payload)
         if code != chips.TX_OK or frame is None:
             self.emit(chips.DATA_CNF, bytes((code,)))

@@ -157,6 +157,8 @@ class Line:
             self._counters.inc(_REFUSALS.get(status, counts.TX_UNKNOWN_STATUS))
             self._modem.heartbeat.hurry(now)  # 0A: the status will say what state it is in
             event = ON_REFUSED
+        else:
+            self._modem.recovery.worked()
         # NOTE: a chip refuses at once. A refusal that took as long as the frame takes may be the
         # answer to the frame before, and this one on the air.
         waited_ms = ticks_diff(now, self._modem.desk.taken_at)

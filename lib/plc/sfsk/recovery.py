@@ -73,18 +73,26 @@ class Recovery:
         data_config.encode_into(self._config, 0, settings)
         self._command = Command(self, cmds.PRIO_CONTROL)
         self._ladder = ResetLadder()
+        self.fruitless = 0  # times that all rungs were climbed since a transmission was confirmed
+        self._has_sent = True  # since it came up
         self._is_timed = False
         self._due = 0
         self._limit = 0  # end of CHECK or SYNC
 
     def begin(self, now: int, cause: int) -> None:
         """Take the modem down and start over by asking the chip how it is."""
-        if self.step == UP:
+        # NOTE: a chip that comes up and never sends anything must get to its power, not around the lowest rung.
+        if self.step == UP and self._has_sent:
             self._ladder.relapse()
         if self.step != OFF:
             self._record(WARNING, events.MODEM_DOWN, cause)
         self._modem.set_down(now)
         self._enter(now, ASK)
+
+    def worked(self) -> None:
+        """The chip confirmed a transmission: it does what it is for."""
+        self._has_sent = True
+        self.fruitless = 0
 
     def resync(self, now: int) -> None:
         """Configured but no longer synchronised: wait for that, without a reset."""
@@ -163,11 +171,13 @@ class Recovery:
         self._send(now)
 
     def _go_up(self, now: int) -> None:
+        self._has_sent = False
         self._wait(now, _STABLE_MS)
         self._record(NOTICE, events.MODEM_UP, self._ladder.rung + 1)
         self._modem.set_up(now)
 
     def _rest(self, now: int) -> None:
+        self.fruitless += 1
         rest_ms = self._ladder.rest_ms()
         self._record(ERROR, events.MODEM_FAILED, rest_ms)
         self._wait(now, rest_ms)

@@ -43,6 +43,8 @@ _NOBODY = const(-2)
 _BUSY_FAULT_MS = const(2000)  # beyond the longest frame that may just be coming in
 _WINDOW_CHECK_MS = const(1000)
 _NO_REPLY_COMES = const(-1)
+# Of the whole ladder in vain, about half a minute each: then the board is reset as well.
+_MOST_FRUITLESS = const(10)
 
 
 class Segment:
@@ -191,8 +193,8 @@ class Segment:
         self._check_window(now)
 
     def is_alive(self, now: int) -> bool:
-        """The chip has answered lately: for the watchdog."""
-        return self.modem.heartbeat.is_alive(now)
+        """The chip has answered lately, and sends when told to: for the watchdog."""
+        return self.modem.heartbeat.is_alive(now) and self.modem.recovery.fruitless < _MOST_FRUITLESS
 
     # --- LineOwner, for data ---
 
