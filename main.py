@@ -172,6 +172,7 @@ async def run() -> None:
     supervisor.add("upkeep", upkeep.run, budget_ms=10000)
     supervisor.add("wan", Wan(config, listener, leaf.network_up, on_up).run, is_needed=True)
     if identity is not None:
+        identity.load()  # here, where the console hears what is wrong
         supervisor.add("tls", identity.run)
     for name, factory in duties_of_push:
         supervisor.add(name, factory)

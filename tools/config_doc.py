@@ -43,12 +43,17 @@ def allowed(kind: str, low: Any, high: Any) -> str:
     return f"{kind}, {low} .. {high}"
 
 
+def _section(path: str) -> str:
+    return path.partition(".")[0] if "." in path else "general"
+
+
 def page(schema: tuple[tuple[Any, ...], ...], live: tuple[str, ...]) -> str:
     """The whole page."""
     lines = [HEAD.rstrip()]
     section = None
-    for path, kind, low, high, default, meaning in schema:
-        name = path.partition(".")[0] if "." in path else "general"
+    names = [_section(row[0]) for row in schema]
+    for path, kind, low, high, default, meaning in sorted(schema, key=lambda row: names.index(_section(row[0]))):
+        name = _section(path)
         if name != section:
             section = name
             lines += ["", f"## {section}", "", "| setting | allowed | default | meaning |", "|---|---|---|---|"]

@@ -10,7 +10,7 @@ _RULES = const("list of firewall rules")
 _TEXT = const("text, up to octets")
 
 ROWS: "tuple[tuple[str, str, object, object, object, str], ...]" = (
-    ("tls.port", _INT, 0, 65535, 0, "TCP port of the TLS listener, 0 = none; needs tls-cert.der and tls-key.der"),
+    ("tls.port", _INT, 0, 65535, 0, "TCP port of the TLS listener, 0 = none; needs two files (docs/tls.md)"),
     ("tls.address", _TEXT, 0, 64, "0.0.0.0", "address the TLS listener binds to"),
     ("tls.client_certificate", _BOOL, 0, 0, True, "head-ends must show a certificate signed by tls-ca.der"),
     ("tls.sessions", _INT, 1, 16, 2, "TLS sessions at once, 22 kB of heap each on a board"),

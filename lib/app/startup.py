@@ -108,7 +108,7 @@ def image_transfer(config: "Config", store: "FileStore", log: "Log") -> "ImageTr
 def tls_identity(
     config: "Config", store: "FileStore", log: "Log", forwarder: "Forwarder", clock: object
 ) -> "TlsIdentity | None":
-    """What TLS on the WAN shows and trusts, read from flash; None when nothing uses TLS (nor takes RAM for it)."""
+    """What TLS on the WAN shows and trusts, still to be loaded; None when nothing uses TLS (nor takes RAM for it)."""
     if not config.number("tls.port") and not config["tls.push"]:
         return None
     from app.line_pause import LinePause
@@ -117,7 +117,6 @@ def tls_identity(
 
     identity = TlsIdentity(store, tls, bool(config["tls.client_certificate"]), log)
     identity.pause = LinePause(forwarder, clock, config.number("tls.line_wait_ms"))
-    identity.load()
     return identity
 
 

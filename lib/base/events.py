@@ -165,7 +165,7 @@ FORMATS = (
     "rekey-wants-psk {n}",
     "frame-counter-jump from={a} to={b}",
     "psk-provided eui64={e}",
-    "tls-off cause={a}",
+    "tls-off cause={a} (1 no tls-own.der or tls-ca.der, 2 not readable)",
     "tls-changed result={a}",
     "own-associated client={a} peer={b}",
     "own-authentication-failed client={a} peer={b}",
