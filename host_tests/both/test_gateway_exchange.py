@@ -8,7 +8,7 @@ from base.slab import Slab
 from base.ticks import ticks_add, ticks_diff
 from gateway import exchange as ex
 from gateway.exchange import MAX_PREFIX_LEN, Exchange, Exchanges, next_state
-from gateway.traffic_class import ON_DEMAND
+from gateway.traffic_class import CONTROL, ON_DEMAND
 
 _STATES = (ex.FREE, ex.QUEUED, ex.ON_AIR, ex.SENT, ex.REPLIED, ex.GUARD)
 _EVENTS = (ex.SUBMITTED, ex.CONFIRMED, ex.ANSWERED, ex.DONE, ex.NOT_SENT, ex.UNANSWERED, ex.OVER)
@@ -82,11 +82,23 @@ def test_the_pool_ends_where_it_says():
 
 def test_a_node_has_so_many_waiting_and_what_is_on_the_air_does_not_count():
     pool = Exchanges(8, 2)
-    first = _open(pool, 5)
+    session = _Session()
+    first = _open(pool, 5, session)
     _open(pool, 5)
-    assert not pool.has_room(5, None, ON_DEMAND) and pool.has_room(6, None, ON_DEMAND)
+    assert not pool.has_room(5, session, ON_DEMAND) and pool.has_room(6, session, ON_DEMAND)
     first.fire(0, ex.SUBMITTED)
-    assert pool.has_room(5, None, ON_DEMAND)
+    assert pool.has_room(5, session, ON_DEMAND)
+
+
+def test_who_keeps_a_nodes_queue_full_does_not_keep_others_from_the_node():
+    for traffic_class in (ON_DEMAND, CONTROL):
+        pool = Exchanges(16, 2)
+        greedy, other = _Session(), _Session()
+        for _ in range(2):
+            _open(pool, 5, greedy).traffic_class = traffic_class
+        assert not pool.has_room(5, greedy, traffic_class) and pool.has_room(5, other, traffic_class)
+        _open(pool, 5, other).traffic_class = traffic_class
+        assert not pool.has_room(5, other, traffic_class)  # one is sure
 
 
 def test_a_slot_with_a_buffer_is_not_closed():

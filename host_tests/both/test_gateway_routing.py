@@ -167,7 +167,8 @@ def test_a_full_queue_refuses_the_node_and_a_full_pool_everybody():
     gate = _Gate()
     for _ in range(2):
         gate.exchanges.open(gate.now, "A", 0, 1000)
-    assert gate.judge("B") == refusal.QUEUE_FULL
+    assert gate.judge("A") == refusal.QUEUE_FULL
+    assert gate.judge("B") == ACCEPTED  # has none waiting there
     assert gate.judge("B", sap=0x11) == ACCEPTED
     for _ in range(2):
         gate.exchanges.open(gate.now, "A", 1, 1000)

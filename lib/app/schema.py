@@ -41,7 +41,7 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("wan.send_queue", _INT, 2, 64, 8, "WPDUs waiting to one peer; beyond it is closed"),
     ("gateway.nodes", _INT, 1, 1792, 1792, "rows of the registration table, 32 octets each"),
     ("gateway.exchanges", _INT, 1, 128, 32, "open exchanges on all sessions together"),
-    ("gateway.exchanges_per_node", _INT, 1, 16, 4, "requests waiting for one node"),
+    ("gateway.exchanges_per_node", _INT, 1, 16, 4, "requests waiting for one node, and one of each further head-end"),
     ("gateway.queue_s", _INT, 1, 600, 60, "longest wait for the air before a request is refused"),
     ("gateway.answer_s", _INT, 1, 3600, 120, "a head-end waits so long; what cannot be answered by then is refused"),
     ("gateway.classes", _CLASSES, 0, 16, _CLASS_RULES, "first that fits, else on-demand (docs/airtime.md)"),

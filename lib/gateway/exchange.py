@@ -172,21 +172,24 @@ class Exchanges:
 
         A session may have its share of the slots, and more only while enough are left for the others:
         one head-end with a full queue leaves room for the rest. The last slots are for control requests, of
-        which it is sure of as many; at the node only what would go before them counts.
+        which it is sure of as many; at the node only what would go before them counts. A full queue of a node
+        takes one more of a session that has none in it.
         """
         is_control = traffic_class == CONTROL
         reserve = len(self.slots) // _RESERVE
-        waiting = held = held_control = 0
+        waiting = own_waiting = held = held_control = 0
         for exchange in self.slots:
             if exchange.state == FREE:
                 continue
             is_before = not is_control or exchange.traffic_class == CONTROL
-            waiting += is_before and exchange.state == QUEUED and exchange.node == node
+            is_waiting = is_before and exchange.state == QUEUED and exchange.node == node
+            waiting += is_waiting
             if exchange.session is session:
+                own_waiting += is_waiting
                 held += 1
                 held_control += exchange.traffic_class == CONTROL
         free = len(self.slots) - self.open_cnt - (0 if is_control else reserve)
-        if free <= 0 or waiting >= self._per_node:
+        if free <= 0 or (own_waiting and waiting >= self._per_node):
             return False
         # NOTE: with all its control requests on top of a full queue, one head-end left the others no slot.
         is_sure = held_control < reserve if is_control else held < (len(self.slots) - reserve) // _SHARE
