@@ -12,12 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.e2e.certificates import own_file
 from host_tests.e2e.stack import RUNTIME, Stack
+from host_tests.e2e.test_sap1 import manager
 from host_tests.e2e.tls_site import TIMEOUT_S, Site
 from host_tests.peers.cosem_hes import CosemHes
 from host_tests.peers.gurux_hes import GuruxHes
+from host_tests.peers.hes import OCTET_STRING, Typed
 from host_tests.peers.pydlms_meter import PydlmsMeter
+from tools.hes.errors import HesRefused
 
+STATE, CERTIFICATE, CA = ((1, "0.0.128.5.%d.255" % number) for number in range(3))
+CHECKING = 5
 TITLE = bytes.fromhex("5059440000000001")
 # NOTE: the shim has no TLS; there is nothing of it to test on CPython.
 pytestmark = pytest.mark.skipif(RUNTIME == "cpython", reason="TLS is the interpreter's")
@@ -112,3 +118,35 @@ def test_forwarding_goes_on_while_others_shake_hands(site):
             with site.connect():
                 assert hes.get(3, "1.0.1.8.0.255", 2)
         hes.release()
+
+
+def test_certificate_and_ca_are_changed_over_dlms_and_bad_ones_change_nothing(site):
+    """Last in the file: the authority of the tests above is not trusted any more afterwards."""
+    stack = site.stack
+    with stack.wire() as wire:
+        hes = manager(GuruxHes, wire)
+        before = bytes(hes.get(*CERTIFICATE, 2))
+        stranger = own_file(site.stranger.issue("gateway"))
+        other_key = own_file(site.stranger.issue("another"))
+        for wrong in (b"\x30\x01a", stranger[: bytes_of(stranger)] + other_key[bytes_of(other_key) :]):
+            with contextlib.suppress(HesRefused):
+                hes.set(*CERTIFICATE, 2, Typed(OCTET_STRING, wrong))
+            stack.until(lambda: hes.get(*STATE, 2)[0] != CHECKING, TIMEOUT_S, "checked")
+            assert bytes(hes.get(*CERTIFICATE, 2)) == before
+        with site.connect() as secured:
+            assert GuruxHes(secured).sap_list()
+        hes.set(*CERTIFICATE, 2, Typed(OCTET_STRING, stranger))
+        stack.until(lambda: bytes(hes.get(*CERTIFICATE, 2)) != before, TIMEOUT_S, "the new certificate")
+        hes.set(*CA, 2, Typed(OCTET_STRING, site.stranger.der))
+        stack.until(lambda: bytes(hes.get(*CA, 2)) == site.stranger.der, TIMEOUT_S, "the new CA")
+        assert hes.get(*STATE, 2)[:2] == [0, "good"]
+        hes.release()
+    assert (stack.state_dir / "tls-own.der").read_bytes() == stranger
+    assert site.is_refused(site.good)
+    with site.connect(site.context(site.stranger, site.stranger.issue("hes"))) as secured:
+        assert GuruxHes(secured).sap_list()
+
+
+def bytes_of(own):
+    """Octets of the certificate in front of its key."""
+    return 4 + int.from_bytes(own[2:4], "big")
