@@ -73,9 +73,9 @@ def test_the_record_is_octet_by_octet_the_one_that_the_firmwares_tests_describe(
 
 
 def test_new_keys_are_all_different_and_shown_only_when_asked_for(tmp_path, capsys):
-    code, out, _ = run(capsys, "--state", str(tmp_path / "a"), "--show")
-    assert code == 0
-    shown = json.loads(out[out.index("{") : out.rindex("}") + 1])
+    code, out, err = run(capsys, "--state", str(tmp_path / "a"), "--show")
+    assert code == 0 and "client 127" in err
+    shown = json.loads(out)
     found = keys_in(tmp_path / "a")
     assert found.find(32).encryption_key.hex() == shown["clients"]["32"]["guek"]
     every = [shown["master"]] + [key for one in shown["clients"].values() for key in one.values()]
@@ -86,6 +86,24 @@ def test_new_keys_are_all_different_and_shown_only_when_asked_for(tmp_path, caps
     for sap in (1, 64):
         assert again.find(sap).encryption_key.hex() not in out
         assert again.find(sap).authentication_key.hex() not in out
+
+
+def test_what_show_prints_is_a_file_that_keys_takes(tmp_path, capsys):
+    _, shown, err = run(capsys, "--state", str(tmp_path / "a"), "--show")
+    (tmp_path / "keys.json").write_text(shown)
+    code, out, _ = run(capsys, "--state", str(tmp_path / "b"), "--keys", str(tmp_path / "keys.json"))
+    assert code == 0 and json.loads(shown)["master"] not in err + out
+    one, other = keys_in(tmp_path / "a"), keys_in(tmp_path / "b")
+    for sap in (1, 32, 64, 127):
+        assert one.find(sap).encryption_key == other.find(sap).encryption_key
+        assert one.find(sap).authentication_key == other.find(sap).authentication_key
+
+
+def test_keys_are_for_their_owner_only_also_when_a_write_was_cut_off_before(tmp_path, capsys):
+    (tmp_path / "keys.bin.new").write_bytes(b"half")
+    (tmp_path / "keys.bin.new").chmod(0o644)
+    assert run(capsys, "--state", str(tmp_path))[0] == 0
+    assert stat.S_IMODE((tmp_path / "keys.bin").stat().st_mode) == 0o600
 
 
 def test_keys_that_are_there_stay_unless_told_otherwise(tmp_path, capsys):

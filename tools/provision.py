@@ -3,8 +3,9 @@
 
 Writes keys.bin, which protects the gateway's own clients (SAP 1): management 1, read-write 32, firmware
 64, read-only 127. Keys come from a JSON file or standard input, else from this machine's random
-source. Nothing is printed of them, unless they were made here and --show asks for it: then note
-them, for a gateway gives none out. A record that exists is replaced only with --replace.
+source. Nothing is printed of them, unless they were made here and --show asks for it: then standard
+output is the JSON file and nothing else (umask 077, and keep it: a gateway gives none out). A record
+that exists is replaced only with --replace.
 
     {"master": "<hex>", "suite": 0, "broadcast": "<hex>",
      "clients": {"1": {"guek": "<hex>", "gak": "<hex>", "suite": 0, "policy": "6C"}, ...}}
@@ -27,6 +28,7 @@ import time
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 CLIENTS = {1: "management", 32: "read-write", 64: "firmware", 127: "read-only"}
 KEY_FILE, COUNTER_FILE = "keys.bin", "counters.bin"
@@ -177,6 +179,7 @@ def into_folder(folder: Path, octets: bytes, is_replacing: bool, is_new: bool) -
     if is_new:
         (folder / COUNTER_FILE).unlink(missing_ok=True)
     new = folder / (KEY_FILE + ".new")
+    new.unlink(missing_ok=True)  # one that was left behind may be readable for others
     new.touch(mode=0o600)
     new.write_bytes(octets)
     os.replace(new, path)
@@ -215,7 +218,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--suite", type=int, choices=(0, 1, 2), default=0, help="of new keys (default 0)")
     parser.add_argument("--clients", default="1,32,64,127", help="that get new keys (default all)")
     parser.add_argument("--replace", action="store_true", help="replace keys that are there")
-    parser.add_argument("--show", action="store_true", help="print the new keys as a JSON file for --keys")
+    parser.add_argument("--show", action="store_true", help="print new keys, only them, as a JSON file for --keys")
     return parser
 
 
@@ -244,17 +247,23 @@ def main(arguments: list[str] | None = None) -> int:
     except (ProvisionError, OSError) as error:
         print("provision: %s" % error, file=sys.stderr)
         return 2
-    for sap, client in sorted(keys.clients.items()):
-        print("client %d (%s): suite %d, policy %02X" % (sap, CLIENTS[sap], client.suite, client.policy))
-    print("master key: %s" % ("given" if keys.master else "none, keys cannot be changed over DLMS"))
-    for a, b in shared_saps(keys):
-        print("warning: clients %d and %d have one unicast key" % (a, b))
-    if is_new and options.show:
+    is_shown = is_new and options.show
+    _tell(keys, sys.stderr if is_shown else sys.stdout)
+    if is_shown:
         print(json.dumps(told, indent=1))
     elif is_new:
         print("the keys were not shown (--show) and cannot be read back")
-    print("used from the next start of the gateway on")
     return 0
+
+
+def _tell(keys: Keys, out: TextIO) -> None:
+    """What was put in, without a key; `out` is not the stream that shows keys: that one is a file for --keys."""
+    for sap, client in sorted(keys.clients.items()):
+        print("client %d (%s): suite %d, policy %02X" % (sap, CLIENTS[sap], client.suite, client.policy), file=out)
+    print("master key: %s" % ("given" if keys.master else "none, keys cannot be changed over DLMS"), file=out)
+    for a, b in shared_saps(keys):
+        print("warning: clients %d and %d have one unicast key" % (a, b), file=out)
+    print("used from the next start of the gateway on", file=out)
 
 
 if __name__ == "__main__":
