@@ -17,7 +17,7 @@ if "lib" not in sys.path:
 import base.framing  # noqa: F401, I001
 
 from app import config as configuration
-from app import factory_reset, media
+from app import config_trial, factory_reset, media
 from app.access_list import AccessList
 from app.console import Console
 from app.forwarder import Forwarder
@@ -62,7 +62,8 @@ _TAILROOM = 16
 
 store = leaf.store()
 wiped = factory_reset.finish(store)
-config = configuration.load(store)
+config = config_trial.begin(store)
+leaf.watchdog(config_trial.BUILD_MS)  # a start that fails while all is made ends in another one
 slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROOM, _TAILROOM)
 log = Log(config.number("log_records"), LEVELS.index(config.text("log_level")))
 settings = Settings(store, config, log)
@@ -177,6 +178,7 @@ async def run() -> None:
     for name, factory in duties_of_push:
         supervisor.add(name, factory)
     gc.collect()
+    config_trial.end(store, config)
     await supervisor.run()
 
 

@@ -22,7 +22,8 @@ simulator) and is merged over the defaults below. Settings may be nested by the 
 names: `{"wan": {"port": 4059}}`.
 
 A file with any error is not used at all; every error is named on the console. The gateway then
-runs with the last file that worked (`config.good.json`), else with the defaults. Rows marked
+runs with the last file that worked (`config.good.json`), else with the defaults. So it does after two
+starts with a new file that ended before everything was made (too much for the heap, say). Rows marked
 UNCONFIRMED stand for facts that no readable source settles.
 
 A change takes effect at the next start; one made over DLMS (docs/management.md) at once where the

@@ -6,6 +6,7 @@ import json
 from fakes import RamStore
 
 from app import config as configuration
+from app import config_trial
 from app.config import FROM_DEFAULTS, FROM_FILE, FROM_GOOD, defaults, keep_good, load, validate
 from app.schema import SCHEMA, default_of
 from app.schema_kinds import BOOL, CHOICE, CLOCK, EXTRAS, HEX, INT, TARGETS, TEXT
@@ -224,6 +225,51 @@ def test_flash_that_refuses_the_copy_does_not_stop_the_gateway():
     store.fail_after = 0
     keep_good(store, config)
     assert "config.good.json" not in store.files and len(config.errors) == 1
+
+
+def test_a_file_the_gateway_does_not_start_with_is_tried_twice_and_then_given_up():
+    store = RamStore()
+    store.files["config.json"] = b'{"log_records": 64}'
+    config_trial.end(store, config_trial.begin(store))
+    keep_good(store, load(store))
+    assert "config.trial" not in store.files
+    store.files["config.json"] = b'{"log_records": 4096}'
+    for _ in range(2):
+        assert config_trial.begin(store)["log_records"] == 4096  # and no end
+    config = config_trial.begin(store)
+    assert config.source == FROM_GOOD and config["log_records"] == 64
+    assert config.errors == ["config.json: the gateway did not start with it"]
+    config_trial.end(store, config)  # the good one starts
+    store.files["config.json"] = b'{"log_records": 128}'
+    assert config_trial.begin(store)["log_records"] == 128
+
+
+def test_a_file_given_up_stays_so_until_it_is_another():
+    store = RamStore()
+    store.files["config.json"] = b'{"log_records": 4096}'
+    sources = []
+    for _ in range(6):
+        config = config_trial.begin(store)
+        sources.append(config.source)
+        if config.source != FROM_FILE:
+            config_trial.end(store, config)
+    assert sources == [FROM_FILE, FROM_FILE, FROM_DEFAULTS, FROM_DEFAULTS, FROM_DEFAULTS, FROM_DEFAULTS]
+
+
+def test_a_file_that_has_worked_is_never_given_up_and_costs_no_write():
+    store = RamStore()
+    store.files["config.json"] = store.files["config.good.json"] = b'{"log_records": 64}'
+    for _ in range(5):
+        assert config_trial.begin(store).source == FROM_FILE
+    assert store.writes == 0 and "config.trial" not in store.files
+
+
+def test_flash_that_refuses_the_mark_does_not_stop_the_start():
+    store = RamStore()
+    store.files["config.json"] = b'{"log_records": 64}'
+    store.fail_after = 0
+    for _ in range(5):
+        assert config_trial.begin(store).source == FROM_FILE
 
 
 def test_a_section_is_nested_as_in_the_file():

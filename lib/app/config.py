@@ -81,6 +81,11 @@ def load(store: "FileStore") -> Config:
         return Config(values, FROM_FILE, errors)
     if not errors:  # there is no file: a new gateway
         return Config(defaults(), FROM_DEFAULTS, errors)
+    return fall_back(store, errors)
+
+
+def fall_back(store: "FileStore", errors: "list[str]") -> Config:
+    """The last good configuration, else the defaults; `errors` say why not config.json."""
     values = _read(store, GOOD_FILE, [])
     if values is not None:
         return Config(values, FROM_GOOD, errors)
