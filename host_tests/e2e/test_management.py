@@ -73,3 +73,15 @@ def test_wrong_keys_manage_nothing(stack):
     stack.await_record("own-authentication-failed", 0, 5)
     time.sleep(_LOCKED_S)
     assert "log_level" not in json.loads(act(stack, "settings"))
+
+
+def test_after_a_factory_reset_the_gateway_is_back_on_its_port_with_the_simulators_settings():
+    with Stack([Meter(TITLES[0])], config={"gateway": {"quarantine_s": 77}}) as stack:
+        (stack.state_dir / "waiting").write_bytes(b"of the old gateway")
+        assert "forgets" in act(stack, "factory-reset", "SIMGATEWAY01")
+        stack.until(lambda: stack.console.text_after("factory reset: "), 60, "the simulator's own word on it")
+        line = next(n for n, text in enumerate(stack.console.lines) if text.startswith("factory reset: "))
+        stack.await_record("gateway-up", line, 60)
+        assert not (stack.state_dir / "waiting").exists()
+        assert json.loads((stack.state_dir / "config.json").read_text())["gateway"]["quarantine_s"] == 77
+        assert "public_reads_all" in act(stack, "settings")

@@ -73,8 +73,8 @@ def parser() -> argparse.ArgumentParser:
     add("--meters", type=natural, help="built-in meters (default 8, with --meter 0)")
     add("--meter", type=tcp_meter, action="append", default=[], metavar="TITLE@HOST:PORT",
         help="a DLMS server behind the TCP wrapper, and the system title it is registered with; repeatable")
-    add("--state-dir", type=Path, help="the gateway's file system, kept (default: a temporary one)")
-    add("--config", type=Path, help="JSON file merged over the gateway's config.json; settings: docs/configuration.md")
+    add("--state-dir", type=Path, help="the gateway's file system, kept with its settings (default: a temporary one)")
+    add("--config", type=Path, help="JSON file merged over config.json at the start; settings: docs/configuration.md")
     add("--loss", type=chance, default=0.0, help="chance that a copy of a frame is not heard")
     add("--dup", type=chance, default=0.0, help="chance that a frame is delivered twice")
     add("--delay-ms", type=natural, default=0, help="uplinks are held back by up to this")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The gateway's config.json and keys for a simulated run: the simulator's defaults, --config merged over them.
+"""The gateway's config.json and keys for a simulated run: the simulator's part of them (state_folder.py merges).
 
 Law: only keys the gateway documents; it uses a file with one unknown key not at all.
 """
@@ -19,8 +19,16 @@ TEST_KEYS = {
 }
 
 
+# Convenient and harmless on a PC: tools/hes shows the node list without keys, nobody outside finds a listener.
+_OPEN = {
+    "dlms": {"public_reads_all": True},
+    "tls": {"address": "127.0.0.1"},
+    "local": {"address": "127.0.0.1"},
+}
+
+
 class ConfigError(ValueError):
-    """The file given with --config cannot be used."""
+    """A configuration file cannot be used; the text names it."""
 
 
 def merge(base: dict, over: dict) -> dict:
@@ -32,14 +40,14 @@ def merge(base: dict, over: dict) -> dict:
     return merged
 
 
-def load(path: Path) -> dict:
-    """The JSON object in `path`; ConfigError says what is wrong with it."""
+def load(path: Path, option: str = "") -> dict:
+    """The JSON object in `path`, which `option` named; ConfigError says what is wrong with it."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError("--config %s: %s" % (path, error)) from error
+        raise ConfigError("%s%s: %s" % (option, path, error)) from error
     if not isinstance(config, dict):
-        raise ConfigError("--config %s: not a JSON object" % path)
+        raise ConfigError("%s%s: not a JSON object" % (option, path))
     return config
 
 
@@ -48,7 +56,7 @@ def g3_defaults(wan_port: int, time_scale: int, widen: int, dialect: str, psk: s
     return {
         "medium": "g3",
         "wan": {"address": "127.0.0.1", "port": wan_port, "max_apdu": _G3_MAX_APDU},
-        "dlms": {"public_reads_all": True},  # tools/hes shows the node list without keys
+        **_OPEN,
         "g3": {"time_scale": time_scale, "uart_widen": widen, "dialect": dialect, "psk": psk},
     }
 
@@ -58,9 +66,15 @@ def simulator_defaults(wan_port: int, time_scale: int, widen: int, title_len: in
     return {
         "medium": "sfsk",
         "wan": {"address": "127.0.0.1", "port": wan_port},
-        "dlms": {"public_reads_all": True},
+        **_OPEN,
         "sfsk": {"time_scale": time_scale, "uart_widen": widen, "title_len": title_len},
     }
+
+
+def known_to_the_simulator(defaults: dict) -> dict:
+    """The part of its defaults that follows from how the simulator runs, and from nobody's wishes."""
+    wan = {"address": defaults["wan"]["address"], "port": defaults["wan"]["port"]}
+    return {**{name: defaults[name] for name in ("medium", "sfsk", "g3") if name in defaults}, "wan": wan}
 
 
 def take_keys(config: dict) -> "provision.Keys | None":

@@ -48,7 +48,10 @@ def command(runtime: str, heap: str) -> list[str]:
 
 
 class GatewayProcess:
-    """One firmware; `on_line(text)` gets each line it prints, `on_death(text)` each unasked end."""
+    """One firmware; `on_line(text)` gets each line it prints, `on_death(text)` each unasked end.
+
+    `before_start()` is called before each start, the first and those after a reset.
+    """
 
     def __init__(self, arguments: list[str], uart_port: int, state_dir: Path) -> None:
         self._arguments = arguments
@@ -58,6 +61,7 @@ class GatewayProcess:
         self._is_stopping = False
         self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self.starts_cnt = 0
+        self.before_start: "Callable[[], object]" = lambda: None
         self.on_line: "Callable[[str], object]" = lambda text: None
         self.on_death: "Callable[[str], object]" = lambda text: None
 
@@ -83,6 +87,7 @@ class GatewayProcess:
             self.on_death(report)
 
     async def _run_once(self) -> int:
+        self.before_start()
         self.starts_cnt += 1
         self.last_lines.clear()
         process = await asyncio.create_subprocess_exec(
@@ -93,6 +98,7 @@ class GatewayProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            umask=0o077,  # its flash holds keys
             limit=_LINE_LIMIT,
         )
         self._process = process

@@ -3,18 +3,18 @@
 
 import argparse
 import asyncio
-import json
 import signal
 import socket
 import sys
 import tempfile
 from pathlib import Path
 
-from tools.sim import cli, console, gateway_config, worlds
+from tools.sim import cli, console, gateway_config, state_folder, worlds
 from tools.sim.gateway_process import GatewayProcess, ProcessError, command
 from tools.sim.kernel import Kernel
 from tools.sim.realtime import RealTime
 from tools.sim.screen import Screen
+from tools.sim.state_folder import StateFolder
 from tools.sim.uart_link import UartLink
 from tools.sim.wan_relay import WanRelay
 
@@ -37,6 +37,7 @@ class Runner:
         self._segment = worlds.build_segment(options, self._driver)
         self._table = console.SapTable()
         self._screen = Screen(len(self._segment.nodes), options.verbose)
+        self._folder = StateFolder(state_dir, options, self._screen.line)
         self._link = UartLink(self._driver, self._segment.chip)
         self._control = worlds.build_control(self._driver, self._segment, self._process_stats)
         self._trace = worlds.build_trace(options.trace, self._segment) if options.trace else None
@@ -60,7 +61,7 @@ class Runner:
             if gateway.done():
                 gateway.result()
             return 1 if self._has_failed else 0
-        except (ProcessError, OSError) as error:
+        except (ProcessError, gateway_config.ConfigError, OSError) as error:
             self._screen.error(str(error))
             return 1
         finally:
@@ -93,22 +94,12 @@ class Runner:
         else:
             _check_free(gateway_port)
         self._listener_port = gateway_port
-        self._write_config(gateway_port)
+        self._folder.prepare(gateway_port, self._segment)
         self._gateway = GatewayProcess(command(options.runtime, options.heap), self._link.port, self._state_dir)
+        self._gateway.before_start = self._folder.before_start
         self._gateway.on_line = self._on_line
         self._gateway.on_death = self._screen.error
         await self._gateway.run()
-
-    def _write_config(self, wan_port: int) -> None:
-        options = self._options
-        config = worlds.gateway_defaults(options, wan_port)
-        if options.config:
-            config = gateway_config.merge(config, gateway_config.load(options.config))
-        config.setdefault("wan", {})["port"] = wan_port
-        self._state_dir.mkdir(parents=True, exist_ok=True)
-        gateway_config.write_keys(self._state_dir, gateway_config.take_keys(config))
-        (self._state_dir / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
-        worlds.write_psks(options, self._segment, self._state_dir)
 
     def _on_line(self, text: str) -> None:
         record = console.parse(text)
@@ -146,7 +137,7 @@ class Runner:
             return
         if self._registered_cnt() >= total:
             self._is_ready = True
-            self._screen.ready(total, self._wan_port, self._table)
+            self._screen.ready(total, self._wan_port, self._folder.listeners(), self._table)
         else:  # G3: the gateway hears of a join while its last message is on the way to the node
             asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self._check_ready)
 
@@ -180,8 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the simulator; the exit code."""
     options = cli.parse(arguments)
     try:
-        if options.config:
-            gateway_config.take_keys(gateway_config.load(options.config))
+        state_folder.check(options)
     except gateway_config.ConfigError as error:
         print(error, file=sys.stderr)
         return 2

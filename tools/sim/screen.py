@@ -42,9 +42,11 @@ class Screen:
             self._last_s = time.monotonic()
             print(text, flush=True)
 
-    def ready(self, nodes_cnt: int, wan_port: int, table: SapTable) -> None:
-        """Everything is up."""
+    def ready(self, nodes_cnt: int, wan_port: int, listeners: "list[str]", table: SapTable) -> None:
+        """Everything is up; `listeners`: those beside the WAN's."""
         self.line("READY %d nodes, wan 127.0.0.1:%d" % (nodes_cnt, wan_port))
+        for text in listeners:
+            self.line("      " + text)
         self.line(table.text())
         self.line("in another terminal: .venv/bin/python -m tools.hes list --port %d" % wan_port)
 

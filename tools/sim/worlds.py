@@ -82,4 +82,5 @@ def write_psks(options: argparse.Namespace, segment: AnySegment, state_dir: Path
     """psk.json for a gateway that is provisioned by file: EUI-64 -> PSK, upper-case hex."""
     if isinstance(segment, G3Segment) and options.psk == "file":
         text = json.dumps(segment.psks(), indent=1)
+        (state_dir / PSK_FILE).touch(mode=0o600)
         (state_dir / PSK_FILE).write_text(text, encoding="utf-8")
