@@ -268,3 +268,13 @@ async def test_one_session_waiting_for_a_buffer_leaves_the_others_alone():
         stream.end()
     await settle()
     assert wan.is_at_rest()
+
+
+async def test_a_wpdu_that_comes_octet_by_octet_has_no_more_time_than_one_that_stops():
+    wan = Wan(Listener)
+    stream = await wan.connect()
+    for octet in wpdu(16, 1, bytes(20)):
+        stream.feed(bytes((octet,)))
+        await settle()
+        await wan.pass_s(20)
+    assert stream.is_closed and wan.count("closed-partial-wpdu") == 1 and wan.is_at_rest()

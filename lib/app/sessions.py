@@ -227,7 +227,10 @@ class Listener:
                 continue
             if not n:
                 return
-            session.heard_at = self._clock.ticks_ms()  # type: ignore[attr-defined]
+            now = self._clock.ticks_ms()  # type: ignore[attr-defined]
+            # NOTE: not for each octet: one every half minute would keep a session, and its buffer, for hours.
+            if not session.owes_octets:
+                session.heard_at = now
             session.is_secured = True
             try:
                 step = wpdu.advance(n)
@@ -243,7 +246,8 @@ class Listener:
             elif step == WPDU_READY:
                 buf, session.reading_buf = session.reading_buf, -1
                 ports = (wpdu.source, wpdu.destination)
-                self._forwarder.on_request(session.heard_at, session, ports, buf, wpdu.length)
+                session.heard_at = now
+                self._forwarder.on_request(now, session, ports, buf, wpdu.length)
 
     def _complain(self, session: Session, wpdu: WpduReader) -> None:
         if not session.is_told:
