@@ -45,6 +45,8 @@ class Store:
 class Sink:
     """plc.contract.MediumSink: requests in order, one open per node, everything kept."""
 
+    is_held = False
+
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
         self.queue: deque[tuple[int, bytes, bool]] = deque()

@@ -68,6 +68,8 @@ class Port:
 class Sink:
     """plc.contract.MediumSink: a queue of requests per arrival, and everything that came back."""
 
+    is_held = False
+
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
         self.queue: list[tuple[int, bytes, bool]] = []

@@ -94,6 +94,8 @@ class Chip:
 class Sink:
     """Keeps one request open at a time and counts what ends it."""
 
+    is_held = False
+
     def __init__(self, dice: random.Random) -> None:
         self.dice = dice
         self.segment: Any = None

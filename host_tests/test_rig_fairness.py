@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from host_tests.rig_support.ledger import ANSWERED, Ledger, assert_at_rest, numbered_rig, sap_of, server
-from plc.medium import NODE_LOST
+from plc.medium import ASK_STARTED, NODE_LOST
 from tools.rig import Rig
 
 SLOT_S = 0.15
@@ -195,3 +195,19 @@ def test_marks_by_time_of_day_say_which_meter_answers():
     marks = [[rig.table.quality.mark(row, of) for of in range(8)] for row in range(2)]
     assert marks[0][span] == 14 and marks[1][span] == 0
     assert all(mark == 15 for row in marks for of, mark in enumerate(row) if of != span)
+
+
+def test_own_traffic_waits_too_while_the_line_is_held():
+    rig, _ = numbered_rig(4)
+    rig.run(300)
+    sent: list = []
+    rig.sim.line.on_transmit = lambda tx: sent.append(tx) if getattr(tx.sender, "is_modem", False) else None
+    rig.forwarder.hold()
+    assert rig.segment.management.ping(rig.now(), 2) == ASK_STARTED
+    rig.reschedule()
+    rig.run(4)
+    assert not sent
+    rig.forwarder.let_go(rig.now())
+    rig.reschedule()
+    rig.run(1)
+    assert sent

@@ -145,6 +145,8 @@ class Nodes:
 class Sink:
     """plc.contract.MediumSink; `log` in order of the calls."""
 
+    is_held = False
+
     def __init__(self):
         self.log = []
         self.verdict = UPLINK_LAST

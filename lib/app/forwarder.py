@@ -145,6 +145,11 @@ class Forwarder:
         """Nothing more goes out until `let_go`, called as often; what is on the line goes on."""
         self._holds += 1
 
+    @property
+    def is_held(self) -> bool:
+        """Between `hold` and `let_go`: the segment's own traffic waits too."""
+        return self._holds > 0
+
     def let_go(self, now: int) -> None:
         """The end of a `hold`."""
         self._holds -= 1

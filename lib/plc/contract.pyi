@@ -73,6 +73,9 @@ class MediumSink(Protocol):
     """What a medium calls; plain synchronous calls, buffers borrowed for the call."""
 
     def on_free(self, now: int) -> None: ...
+    @property
+    def is_held(self) -> bool:
+        """Nobody will read the UART for a while: nothing new may go out, own traffic neither."""
     def is_control_waiting(self) -> bool:
         """A control request could go now: own traffic lets it pass, however urgent, but not twice in a row."""
     def on_sent(self, now: int, node: int) -> None: ...

@@ -161,7 +161,7 @@ class Segment:
     def next_deadline(self) -> "int | None":
         """Tick at which `on_deadline` must be called, at the latest."""
         due = earliest(self.modem.next_deadline(), self.line.next_deadline())
-        if self.line.state == FREE and self.is_up and self.is_open:
+        if self.line.state == FREE and self.is_up and self.is_open and not self._sink.is_held:
             due = earliest(due, self.initiator.next_deadline())
         return earliest(due, self._window_due)
 

@@ -51,7 +51,9 @@ class Turns:
 
     def settle(self, now: int) -> None:
         """After every event on an operating segment: if the line is free, offer it."""
-        if self._line.state != FREE or self._is_offering:
+        # NOTE: a ping that goes out now is answered while a TLS handshake has the processor; some of those, and
+        # a stranger could have every meter taken for lost.
+        if self._line.state != FREE or self._is_offering or self._sink.is_held:
             return
         if self._was_offered and not self._is_own_due(now):
             return
