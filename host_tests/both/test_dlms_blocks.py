@@ -152,6 +152,33 @@ def test_one_client_at_a_time_has_the_buffer_and_one_that_lets_it_lie_loses_it()
         assert bench.ask(_block(3, 2, b"\x05", True), sap=1)[3] == 18
 
 
+def test_a_client_that_never_ends_its_transfer_keeps_nobody_out_for_more_than_two_minutes():
+    bench = settings_bench()
+    first = _block(2, 1, b"\x12\x00", False, target_of(2) + b"\x00")
+    bench.ask(first, sap=32)
+    results = []
+    for number in range(2, 16):
+        bench.now += 20000
+        if number == 4:
+            bench.ask(first, sap=32)  # begun anew: the other has waited all the same
+        bench.ask(_block(3, number if number < 4 else number - 2, b"", False), sap=32)
+        bench.ask(action_request(1, b"\x12\x00\x15"), sap=1)  # takes the buffer from nobody
+        results.append(bench.ask(first, sap=1)[1])
+    assert results.index(2) == 6 and results[:6] == [3] * 6
+    assert bench.ask(_block(3, 2, b"\x05", True), sap=1)[3] == 0 and bench.settings.value == 5
+
+
+def test_who_gave_up_waiting_long_ago_makes_nobody_lose_the_buffer():
+    bench = settings_bench()
+    first = _block(2, 1, b"\x12\x00", False, target_of(2) + b"\x00")
+    bench.ask(first, sap=32)
+    assert bench.ask(first, sap=1)[1] == 3
+    bench.now += 3600000
+    bench.ask(first, sap=32)
+    assert bench.ask(first, sap=1)[1] == 3
+    assert bench.ask(_block(3, 2, b"\x05", True), sap=32)[3] == 0
+
+
 def test_while_the_buffer_is_taken_methods_are_still_called():
     bench = settings_bench()
     bench.ask(_block(2, 1, b"\x12\x00", False, target_of(2) + b"\x00"), sap=32)

@@ -2,7 +2,8 @@
 """The one buffer of a logical device in which requests and answers longer than an APDU are put together.
 
 It is leased to one association at a time, for one purpose, and comes back when that ends,
-when the association does, or when another one wants it and nothing moved for `timeout_ms`.
+when the association does, or when another one wants it and nothing moved for `timeout_ms`, or it
+has been told to come later for four times as long, whatever moved.
 Law: a peer can use no memory but this, and whoever finds it taken is told to come later.
 """
 
@@ -25,6 +26,7 @@ GBT_REQUEST = const(6)
 GBT_SERVED = const(7)  # a whole request, while it is read
 GBT_ANSWER = const(8)  # going out
 
+_PATIENCE = const(4)  # time-outs
 _COLLECTING = (SET_BLOCKS, SET_LIST_BLOCKS, ACTION_BLOCKS, ACTION_LIST_BLOCKS, GBT_REQUEST)
 
 
@@ -46,11 +48,18 @@ class Reassembly:
         self._owner: "Association | None" = None
         self._timeout_ms = timeout_ms
         self._used_at = 0
+        self._last: "Association | None" = None  # who had it last
+        self._wanted_at: "int | None" = None  # since then another one has been told to come later
 
     def lease(self, now: int, association: "Association", purpose: int) -> bool:
         """Take it, empty; what the same association had in it before is dropped. False: somebody else has it."""
-        if not self.is_free_for(now, association):
+        # NOTE: return data of a method fits an APDU mostly: nobody loses his transfer for it.
+        if not self.is_free_for(now, association) and (
+            self._owner is association or purpose == ACTION_RETURN or not self._has_waited(now)
+        ):
             return False
+        if association is not self._last:
+            self._last, self._wanted_at = association, None
         self._owner = association
         self.purpose = purpose
         self.length = 0
@@ -65,6 +74,14 @@ class Reassembly:
         if self._owner is association:
             return self.purpose != GBT_SERVED
         return self.purpose == FREE or ticks_diff(now, self._used_at) >= self._timeout_ms
+
+    def _has_waited(self, now: int) -> bool:
+        """NOTE: a client with no right to write may send blocks without end, or begin again and again."""
+        patience_ms = _PATIENCE * self._timeout_ms
+        waited_ms = -1 if self._wanted_at is None else ticks_diff(now, self._wanted_at)
+        if not 0 <= waited_ms < 2 * patience_ms:  # the first to ask, or the first after one that gave up
+            self._wanted_at = now
+        return patience_ms <= waited_ms < 2 * patience_ms
 
     def is_collecting(self, association: "Association") -> bool:
         """This association has begun a request in blocks, and other requests of its may come in between."""
