@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.e2e.certificates import own_file
 from host_tests.e2e.stack import RUNTIME, Stack
 from host_tests.e2e.test_sap1 import manager
 from host_tests.e2e.tls_site import TIMEOUT_S, Site
@@ -20,6 +19,7 @@ from host_tests.peers.cosem_hes import CosemHes
 from host_tests.peers.gurux_hes import GuruxHes
 from host_tests.peers.hes import OCTET_STRING, Typed
 from host_tests.peers.pydlms_meter import PydlmsMeter
+from tools.certificates import own_file
 from tools.hes.errors import HesRefused
 
 STATE, CERTIFICATE, CA = ((1, "0.0.128.5.%d.255" % number) for number in range(3))

@@ -3,9 +3,9 @@
 
 import socket
 
-from host_tests.e2e.certificates import Authority, client_context, own_file
 from host_tests.e2e.stack import RUNTIME, Stack
 from host_tests.peers.gurux_hes import GuruxHes
+from tools.certificates import Authority, client_context, own_file
 from tools.hes.wire import Wire
 
 TIMEOUT_S = 60 if RUNTIME == "micropython-arm" else 10

@@ -18,6 +18,7 @@ from tools.hes.listening import Listener
 from tools.hes.managing import Desk
 from tools.hes.reading import GATEWAY_SAP, Meter, Reading
 from tools.hes.session import Session, connect
+from tools.hes.wire import Wire
 
 OK, SOME_FAILED, NO_GATEWAY, INTERRUPTED = 0, 1, 2, 130
 _ANSWERS = "answers"
@@ -37,8 +38,12 @@ def main(arguments: "list[str] | None" = None) -> int:
         return INTERRUPTED
 
 
+def _connect(chosen: argparse.Namespace) -> Wire:
+    return connect(chosen.host, chosen.port, chosen.timeout, chosen.context)
+
+
 def _list(chosen: argparse.Namespace) -> int:
-    with connect(chosen.host, chosen.port, chosen.timeout) as wire:
+    with _connect(chosen) as wire:
         session = Session(wire)
         found = reading.meters(session)
         if chosen.probe:
@@ -49,7 +54,7 @@ def _list(chosen: argparse.Namespace) -> int:
 
 
 def _read(chosen: argparse.Namespace) -> int:
-    with connect(chosen.host, chosen.port, chosen.timeout) as wire:
+    with _connect(chosen) as wire:
         session = Session(wire)
         wanted = _wanted(session, chosen.sap)
         done: "list[Reading]" = []
@@ -84,18 +89,19 @@ def _watch(chosen: argparse.Namespace) -> int:
 
 
 def _action(chosen: argparse.Namespace) -> int:
-    with connect(chosen.host, chosen.port, chosen.timeout) as wire:
+    with _connect(chosen) as wire:
         print(Desk(Session(wire), chosen.keys).run(chosen.action, chosen.argument))
     return OK
 
 
 def _listen(chosen: argparse.Namespace) -> int:
     try:
-        listener = Listener(chosen.host, chosen.port)
+        listener = Listener(chosen.host, chosen.port, chosen.context)
     except OSError as error:
         raise HesError(f"cannot listen on {chosen.host}:{chosen.port}: {error.strerror or error}") from error
     with listener:
-        print(f"listening on {chosen.host}:{listener.server_address[1]}", flush=True)
+        how = " with TLS" if chosen.context else ""
+        print(f"listening on {chosen.host}:{listener.server_address[1]}{how}", flush=True)
         listener.serve_forever()
     return OK
 

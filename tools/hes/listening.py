@@ -7,6 +7,7 @@ not understood is printed in hex.  The law: no peer can hold it up or end it.
 
 import datetime
 import socketserver
+import ssl
 import struct
 import sys
 from typing import Any
@@ -28,6 +29,20 @@ class _Connection(socketserver.StreamRequestHandler):
     """One gateway, as long as it has something to say."""
 
     timeout = _PATIENCE_S
+    server: "Listener"
+
+    def setup(self) -> None:
+        """Shake hands first, in this connection's own thread, if it is to be TLS."""
+        if self.server.context is not None:
+            self.request.settimeout(_PATIENCE_S)
+            self.request = self.server.context.wrap_socket(self.request, server_side=True)
+        super().setup()
+
+    def finish(self) -> None:
+        """A TLS socket is ours alone: the server closes the one below it, which is no more."""
+        super().finish()
+        if self.server.context is not None:
+            self.request.close()
 
     def handle(self) -> None:
         """Print WPDU after WPDU until the gateway hangs up or sends nonsense."""
@@ -51,13 +66,18 @@ class _Connection(socketserver.StreamRequestHandler):
 
 
 class Listener(socketserver.ThreadingTCPServer):
-    """Listens on `host`:`port` (0 = any free one)."""
+    """Listens on `host`:`port` (0 = any free one), over TLS with a `context`."""
 
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, context: "ssl.SSLContext | None" = None) -> None:
+        self.context = context
         super().__init__((host, port), _Connection)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A handshake that failed, mostly: a line, not a traceback."""
+        _print(f"{client_address[0]}: {sys.exc_info()[1]}")
 
 
 def _print(text: str) -> None:

@@ -7,7 +7,9 @@ for by name; without any the public client reads.  Nothing has a key by default.
 
 import argparse
 import os
+import ssl
 from collections.abc import Callable
+from pathlib import Path
 
 from tools.hes.managing import ACTIONS
 from tools.hes.session import Keys
@@ -61,7 +63,15 @@ def _connection() -> argparse.ArgumentParser:
     common.add_argument("--port", default=4059, type=_port, help="its TCP port (default %(default)s)")
     common.add_argument("--timeout", default=20.0, type=_seconds, metavar="S",
                         help="longest wait for one answer, power line included (default %(default)s s)")
+    _add_tls(common)
     return common
+
+
+def _add_tls(parser: argparse.ArgumentParser) -> None:
+    tls = parser.add_argument_group("TLS", "python -m tools.certificates makes files to try it with (docs/tls.md)")
+    tls.add_argument("--tls", type=Path, metavar="CA.pem",
+                     help="speak TLS (--port is the gateway's tls.port then); this authority signed its certificate")
+    tls.add_argument("--tls-cert", type=Path, metavar="HES.pem", help="our own certificate and key, in one file")
 
 
 def _meters() -> argparse.ArgumentParser:
@@ -107,11 +117,38 @@ def parse(arguments: "list[str] | None") -> argparse.Namespace:
     listening = commands.add_parser("listen", help="print what gateways push, until Ctrl-C")
     listening.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     listening.add_argument("--port", default=4060, type=_port, help="TCP port (default %(default)s)")
+    listening.add_argument("--tls", dest="tls_cert", type=Path, metavar="CERT.pem",
+                           help="speak TLS (the gateway's tls.push); our certificate and key, in one file")
     options = parser.parse_args(arguments)
     options.keys = _keys(parser, options) if options.command in ("read", "watch", "action") else None
+    options.context = _context(parser, options)
     if options.command == "action":
         _check_action(parser, options)
     return options
+
+
+def _context(parser: argparse.ArgumentParser, options: argparse.Namespace) -> "ssl.SSLContext | None":
+    """Of TLS; None without."""
+    is_listener = options.command == "listen"
+    if not is_listener and options.tls is None:
+        if options.tls_cert is not None:
+            parser.error("--tls-cert goes with --tls CA.pem")
+        return None
+    if is_listener and options.tls_cert is None:
+        return None
+    wrong = options.tls_cert
+    try:
+        if is_listener:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        else:
+            wrong = options.tls
+            context = ssl.create_default_context(cafile=options.tls)
+        if options.tls_cert is not None:
+            wrong = options.tls_cert
+            context.load_cert_chain(options.tls_cert)
+    except OSError as error:
+        parser.error(f"{wrong}: {error.strerror or error}")
+    return context
 
 
 def _check_action(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ law: every failure is a `HesError`, and after one the next `open_*` works.
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
@@ -192,12 +193,27 @@ class Session:
             raise HesError(f"answer not understood: {_words(error)}") from error
 
 
-def connect(host: str, port: int, timeout_s: float) -> Wire:
-    """A connection to a gateway or meter; `HesError` when there is none."""
+def connect(host: str, port: int, timeout_s: float, tls: "ssl.SSLContext | None" = None) -> Wire:
+    """A connection to a gateway or meter, over TLS with a context; `HesError` when there is none."""
     try:
-        return Wire(socket.create_connection((host, port), timeout_s), timeout_s)
+        plain = socket.create_connection((host, port), timeout_s)
     except OSError as error:
         raise HesError(f"no connection to {host}:{port}: {error.strerror or error}") from error
+    if tls is None:
+        return Wire(plain, timeout_s)
+    try:
+        return Wire(tls.wrap_socket(plain, server_hostname=host), timeout_s)
+    except (OSError, ValueError) as error:
+        plain.close()
+        raise HesError(f"no TLS with {host}:{port}: {_of_tls(error)}") from error
+
+
+def _of_tls(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is refused: {error.verify_message}"
+    if isinstance(error, ssl.SSLEOFError | ConnectionResetError):
+        return "closed in the handshake: no TLS on that port, or more than tls.handshakes_per_min were begun"
+    return str(error)
 
 
 def _words(error: BaseException) -> str:
