@@ -96,7 +96,7 @@ def test_every_ledger_object_can_be_read_by_the_public_client(is_g3):
         assert hes.request(16, sap_of(row), GET)
     rig.run(200)
     items = [one for one in rig.device._view.objects if one.logical_name[2:4] == bytes((128, 7))]
-    assert [one.logical_name[4] for one in items] == [0, 1, 2, 3, 4, 5]
+    assert [one.logical_name[4] for one in items] == [0, 1, 2, 3, 4, 5, 6]
     values = []
     for item in items:
         assert item.access(2, ROLE_PUBLIC)
@@ -109,6 +109,7 @@ def test_every_ledger_object_can_be_read_by_the_public_client(is_g3):
     assert values[1][:2] == b"\x02\x05" and values[2].count(b"\x09\x04\x0a\x00\x00") >= 1
     assert values[3][:2] == b"\x01\x09" and values[3][2:7] == b"\x02\x03\x12\x00\x10"
     assert values[4][:2] == b"\x01\x18"
+    assert values[6][:7] == b"\x01\x04\x02\x02\x12" + sap_of(0).to_bytes(2, "big")
     rows = values[5][2:].split(b"\x02\x03\x12")[1:]
     assert values[5][:2] == b"\x01\x04" and [row[:2] for row in rows] == [bytes((0, sap_of(n))) for n in range(4)]
     assert all(int.from_bytes(row[3:5], "big") == rig.table.air_ds(n, 0) for n, row in enumerate(rows))

@@ -180,3 +180,18 @@ def test_the_forwarder_enters_each_exchange_once_where_it_belongs():
     assert ledger.in_minute(0, books.USED) == 1000 and rig.is_at_rest()
     assert [rig.table.air_ds(row, 0) for row in range(4)] == [7, 0, 0, 3]
     assert [rig.table.air_ds(row, 1) for row in range(4)] == [0, 15, 4, 0]
+
+
+def test_an_orphan_counts_as_answered_only_when_its_meter_answered():
+    rig = Rig(2)
+    rig.table.wall_s = _SET
+    for answer in (b"", _GOT):
+        session = rig.session()
+        rig.ask(session, _GET, 0x10)
+        rig.confirm()
+        rig.forwarder.on_session_end(rig.now, session)
+        if answer:
+            rig.uplink(answer)
+        rig.done(DONE_REPLIED if answer else DONE_NO_REPLY)
+        rig.pass_ms(10000)
+    assert (rig.forwarder.ledger.in_hour(0, False), rig.forwarder.ledger.in_hour(0, True)) == (2, 1)

@@ -70,8 +70,9 @@ class Ledger:
         self.client_ds[2 * self._client(exchange.client_sap) + wasted] += tenths
         if exchange.node >= 0:
             self._table.note_air(exchange.node, wasted, tenths)
-            self._table.quality.note(exchange.node, self._table.wall_s, column != LOST)
-            self._note_hour(column != LOST)
+            is_answered = column == USED or exchange.heard_len > 0
+            self._table.quality.note(exchange.node, self._table.wall_s, is_answered)
+            self._note_hour(is_answered)
 
     def came_late(self, now: int, air_ms: int) -> None:
         """The answer to a LOST one of `air_ms` came after all, and in vain."""
