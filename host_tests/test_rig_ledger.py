@@ -104,6 +104,7 @@ def test_every_ledger_object_can_be_read_by_the_public_client(is_g3):
         assert result is None
         values.append(value)
     account = rig.forwarder.ledger
+    assert values[6][:2] == b"\x01\x04" and values[6].count(b"\x09\x08") == 4
     assert values[0][:2] == bytes((1, account.kept())) and values[0][2:4] == b"\x02\x07"
     assert values[0][4:9] == b"\x06" + (account.minute - 1).to_bytes(4, "big")
     assert values[1][:2] == b"\x02\x05" and values[2].count(b"\x09\x04\x0a\x00\x00") >= 1

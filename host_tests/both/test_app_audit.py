@@ -10,6 +10,13 @@ from dlms.apdu import ACTION_REQUEST, READ_WRITE_DENIED, SET_REQUEST, SUCCESS
 class _Association:
     class client:
         sap = 127
+        role = 0x10
+
+
+class _Management:
+    class client:
+        sap = 1
+        role = 0x02
 
 
 def test_changes_calls_and_failures_are_kept_as_numbers_and_authentication_once():
@@ -37,3 +44,15 @@ def test_a_recorded_request_sent_for_ever_does_not_wash_the_log():
         audit.notice(events.OWN_REPLAY, 1, 7)
         audit.notice(events.OWN_REPLAY, 32, 7)
     assert len(log) == 3
+
+
+def test_other_clients_do_not_wash_away_what_management_did():
+    log = Log(4096)
+    audit = OwnAudit(log)
+    for log.now_s in range(3000):
+        audit.audit(_Association(), SET_REQUEST, 8, 2, READ_WRITE_DENIED)
+    assert 100 <= len(log) <= 32 + 3000 // 30
+    before = len(log)
+    for _ in range(200):
+        audit.audit(_Management(), SET_REQUEST, 8, 2, SUCCESS)
+    assert len(log) == before + 200

@@ -7,8 +7,10 @@ Law: numbers only; neither a value that was written nor a key has a place in a r
 from micropython import const
 
 from base import events
+from base.allowance import Allowance
 from base.log import NOTICE, WARNING
 from dlms.apdu import SET_REQUEST, SUCCESS
+from dlms.cosem.object import ROLE_MANAGEMENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 _ASSOCIATION = const(15)
 _REPLY_TO_HLS = const(1)
 _REPLAY_S = const(60)
+# Records of what clients other than management did, or were refused: 32 at once, then one in 30 s. Their keys are
+# spread wider, and whoever has one must not wash the log of what management did.
+_MOST_OF_OTHERS = const(32)
+_OF_OTHERS_S = const(30)
 _TWO_IN_ONE = const(1000)  # a record has two arguments and this has four: two decimal numbers in each
 
 
@@ -27,6 +33,7 @@ class OwnAudit:
 
     def __init__(self, log: "Log") -> None:
         self._log = log
+        self._of_others = Allowance(_MOST_OF_OTHERS, _OF_OTHERS_S)
         self._replay_s = 0  # until this uptime a replay is counted only
 
     def notice(self, event: int, a: int, b: int) -> None:
@@ -44,6 +51,8 @@ class OwnAudit:
     def audit(self, association: "Association", tag: int, class_id: int, index: int, result: int) -> None:
         """A SET or ACTION was answered with `result`."""
         if tag != SET_REQUEST and class_id == _ASSOCIATION and index == _REPLY_TO_HLS:  # `notice` tells
+            return
+        if association.client.role != ROLE_MANAGEMENT and not self._of_others.take(self._log.now_s):
             return
         event = events.OWN_SET if tag == SET_REQUEST else events.OWN_ACTION
         who = association.client.sap * _TWO_IN_ONE + result
