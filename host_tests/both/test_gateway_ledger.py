@@ -7,7 +7,7 @@ from base.ticks import ticks_add
 from gateway import ledger as books
 from gateway.exchange import Exchange
 from gateway.ledger import Ledger
-from plc.medium import DONE_NO_REPLY, DONE_REPLIED
+from plc.medium import DONE_NO_REPLY, DONE_NOT_SENT, DONE_REPLIED
 
 _GET = b"\xc0\x01\xc1\x00\x08\x00\x00\x01\x00\x00\xff\x02\x00"
 _GOT = b"\xc4" + _GET[1:]
@@ -28,6 +28,7 @@ class Book:
     def at(self, second, column, air_ms, node=0, client=16, share=0):
         exchange = Exchange()
         exchange.node, exchange.client_sap, exchange.share = node, client, share
+        exchange.confirm_ms = 100
         self.ledger.enter(self.now(second), exchange, column, air_ms)
 
     def now(self, second):
@@ -195,3 +196,16 @@ def test_an_orphan_counts_as_answered_only_when_its_meter_answered():
         rig.done(DONE_REPLIED if answer else DONE_NO_REPLY)
         rig.pass_ms(10000)
     assert (rig.forwarder.ledger.in_hour(0, False), rig.forwarder.ledger.in_hour(0, True)) == (2, 1)
+
+
+def test_what_the_modem_never_sent_says_nothing_of_the_meter():
+    rig = Rig(2, keeps_quality=True)
+    rig.table.wall_s = _SET
+    session = rig.session()
+    assert rig.ask(session, _GET)
+    for _ in range(3):
+        rig.done(DONE_NOT_SENT)
+    assert rig.forwarder.ledger.in_hour(0, False) == 0 and rig.table.quality.mark(0, 0) == 15
+    assert rig.ask(session, _GET, sap=0x11)
+    rig.answer(_GOT)
+    assert rig.forwarder.ledger.in_hour(0, True) == 1 and rig.table.quality.mark(1, 0) == 14

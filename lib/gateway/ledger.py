@@ -71,6 +71,9 @@ class Ledger:
         if exchange.node >= 0:
             self._table.note_air(exchange.node, wasted, tenths)
             is_answered = column == USED or exchange.heard_len > 0
+            # NOTE: what the modem never sent says nothing of the node.
+            if exchange.confirm_ms < 0 and not is_answered:
+                return
             self._table.quality.note(exchange.node, self._table.wall_s, is_answered)
             self._note_hour(is_answered)
 
