@@ -89,6 +89,13 @@ def test_list_shows_sap_name_and_the_state_the_gateway_knows(run):
     assert row_of(out, 0x11) == ["0x0011", "4D4D4D0000000002", "lost"]
 
 
+@pytest.mark.parametrize(("octets", "shown"), [(b"GWY 1", "GWY 1"), (b"\x1b[2J", "0x1B5B324A"), (b"\xe9", "0xE9")])
+def test_list_tells_the_serial_number_and_no_terminal_obeys_it(run, gateway, octets, shown):
+    assert "serial" not in run("list")[1]
+    gateway.show(1, "0.0.96.1.0.255", axdr.octet_string(octets))
+    assert run("list")[1].splitlines()[-1] == "serial number of the gateway: " + shown
+
+
 def test_list_of_a_gateway_without_a_node_list_says_listed(run, gateway):
     del gateway._own._objects[(1, obis("0.0.128.3.0.255"))]
     code, out, _ = run("list")

@@ -105,6 +105,22 @@ def test_what_comes_over_tcp_is_printed(capsys):
     assert printed.count("\n") == 3 and "no DLMS wrapper there: version 9" in printed
 
 
+def test_no_octet_of_the_network_reaches_the_terminal_as_a_control_character(capsys):
+    apdu = own(a=0).replace(b"MeterIdentifier", b"\x1b[2J\rer\n\x07enti\xe2r")
+    assert len(apdu) == len(own()) and b"\x1b" in apdu
+    with Listener("127.0.0.1", 0) as listener:
+        thread = threading.Thread(target=listener.serve_forever)
+        thread.start()
+        with socket.create_connection(listener.server_address) as sock:
+            sock.sendall(struct.pack(">HHHH", 1, 1, 16, len(apdu)) + apdu)
+            sock.shutdown(socket.SHUT_WR)
+            sock.recv(1)
+        listener.shutdown()
+        thread.join()
+    printed = capsys.readouterr().out
+    assert printed.endswith("\n") and printed[:-1].isprintable() and "\\x1b[2J\\rer" in printed
+
+
 def test_a_port_that_is_taken_is_a_sentence(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["listen", "--port", str(taken.getsockname()[1])]) == NO_GATEWAY

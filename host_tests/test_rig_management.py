@@ -35,6 +35,7 @@ from host_tests.peers.gurux_hes import GuruxHes
 from host_tests.peers.hes import OCTET_STRING, UINT16, Hes, Typed
 from host_tests.rig_support.g3 import g3_rig
 from host_tests.test_rig_own_device import get as raw_get
+from tools.hes import reading
 from tools.hes.errors import HesError, HesRefused
 from tools.hes.managing import Desk
 from tools.hes.session import Keys, Session, _Transport
@@ -242,7 +243,8 @@ def test_hes_pings_and_says_when_nobody_is_there(rig: Rig, desk: Desk) -> None:
 
 
 def test_hes_removes_a_node_and_it_is_off_the_list(rig: Rig, desk: Desk) -> None:
-    assert "removed" in desk.run("remove", "0x11")
+    said = desk.run("remove", "0x11")
+    assert "removed" in said and "fallen back to NEW" in said and "time_out_not_addressed" in said
     assert rig.table.row_of_sap(0x11) < 0 and rig.events[-1][1:] == (1, 3)
     with pytest.raises(HesError, match="no meter has SAP"):
         desk.run("remove", "0x11")
@@ -285,6 +287,30 @@ def test_a_factory_reset_empties_the_next_start(rig: Rig, desk: Desk) -> None:
     assert rig.restarts
     after = Rig(fs=rig.power_cut(), sim=rig.sim)
     assert after.wiped >= 2 and after.table.count() == 0
+
+
+def test_a_serial_number_that_is_no_text_is_given_in_hex(monkeypatch: pytest.MonkeyPatch) -> None:
+    serial = bytes.fromhex("0041002F1B5B32334A0A9901")
+    monkeypatch.setattr(tools.rig, "own_device", plain_device)
+    monkeypatch.setattr(tools.rig, "SERIAL", serial)
+    for written in ("0x0041002F1B5B32334A0A9901", "0041002f1b5b32334a0a9901"):
+        rig = Rig(SegmentOptions(meters=1))
+        desk = Desk(PlainSession(RigWire(rig)), _KEYS, wait=rig.run)
+        assert reading.serial(PlainSession(RigWire(rig))) == "0x" + serial.hex().upper()
+        assert "forgets" in desk.run("factory-reset", written)
+
+
+def test_refusals_are_explained_and_keep_the_name_of_the_answer(rig: Rig, desk: Desk) -> None:
+    for action, argument, words, name in (
+        ("ping", "0x44", "no such node", "object-unavailable"),
+        ("factory-reset", "wrong", "not allowed", "other-reason"),
+        ("factory-reset", tools.rig.SERIAL.decode(), "try again", "temporary-failure"),
+        ("block", "AA", "the form or the length", "type-unmatched"),
+        ("set", "x", "not", ""),
+    ):
+        with pytest.raises(HesError) as refused:
+            desk.run(action, argument)
+        assert words in str(refused.value) and name in str(refused.value)
 
 
 def test_forwarding_goes_on_while_everything_is_asked_for(rig: Rig, desk: Desk) -> None:
@@ -332,7 +358,8 @@ def test_on_g3_a_node_is_pinged_removed_and_kept_out_and_nothing_is_discovered(p
     assert pan.table.find(title) < 0 and pan.table.count() == 2
     desk.run("unlist", title.hex())
     pan.run_until(lambda: pan.table.find(title) == 1 and pan.table.state(1) == 2, 1800)
-    assert "removed" in desk.run("remove", "0x10")
+    said = desk.run("remove", "0x10")
+    assert "removed" in said and "joins again at once" in said and "NEW" not in said
 
 
 def test_every_setting_said_to_be_live_is_taken_by_somebody(rig: Rig) -> None:

@@ -68,8 +68,10 @@ def test_a_removed_meter_is_off_the_list_and_a_blocked_one_stays_away(stack):
 
 
 def test_wrong_keys_manage_nothing(stack):
-    with pytest.raises(HesError):
+    with pytest.raises(HesError, match="wrong keys"):
         act(stack, "set", '{"log_level": "DEBUG"}', bytes(16))
+    with pytest.raises(HesError, match="locked out after a failure"):
+        act(stack, "settings")
     stack.await_record("own-authentication-failed", 0, 5)
     time.sleep(_LOCKED_S)
     assert "log_level" not in json.loads(act(stack, "settings"))

@@ -31,7 +31,7 @@ def main(arguments: "list[str] | None" = None) -> int:
     try:
         return _COMMANDS[chosen.command](chosen)
     except HesError as error:
-        print(f"tools.hes: {error}", file=sys.stderr)
+        print(f"tools.hes: {table.printable(str(error))}", file=sys.stderr)
         return NO_GATEWAY
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -46,9 +46,12 @@ def _list(chosen: argparse.Namespace) -> int:
     with _connect(chosen) as wire:
         session = Session(wire)
         found = reading.meters(session)
+        serial = reading.serial(session)
         if chosen.probe:
             found = list(table.progress(reading.probe(session, found), len(found), "probing"))
     print(table.text(["SAP", "LDN", "state"], [[_sap(meter), meter.name, meter.state] for meter in found]))
+    if serial:
+        print(f"serial number of the gateway: {serial}")
     has_failed = chosen.probe and any(meter.state != _ANSWERS for meter in found if meter.sap != GATEWAY_SAP)
     return SOME_FAILED if has_failed else OK
 
@@ -90,7 +93,8 @@ def _watch(chosen: argparse.Namespace) -> int:
 
 def _action(chosen: argparse.Namespace) -> int:
     with _connect(chosen) as wire:
-        print(Desk(Session(wire), chosen.keys).run(chosen.action, chosen.argument))
+        text = Desk(Session(wire), chosen.keys).run(chosen.action, chosen.argument)
+    print("\n".join(table.printable(line) for line in text.split("\n")))
     return OK
 
 

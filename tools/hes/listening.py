@@ -12,6 +12,7 @@ import struct
 import sys
 from typing import Any
 
+from tools.hes import table
 from tools.hes.session import decoded
 
 _HEADER = struct.Struct(">HHHH")
@@ -81,7 +82,7 @@ class Listener(socketserver.ThreadingTCPServer):
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(f"{datetime.datetime.now():%H:%M:%S} {text}\n")
+    sys.stdout.write(f"{datetime.datetime.now():%H:%M:%S} {table.printable(text)}\n")
     sys.stdout.flush()
 
 

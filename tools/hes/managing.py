@@ -5,12 +5,14 @@ An action = (words of its argument, function); it answers the sentence or rows t
 law: only what the gateway has confirmed is said to have happened.
 """
 
+import json
 import time
 from collections.abc import Callable
 
 from tools.hes import reading
-from tools.hes.errors import HesError
-from tools.hes.reading import GATEWAY_SAP
+from tools.hes.errors import HesError, HesRefused
+from tools.hes.reading import GATEWAY_SAP, SERIAL
+from tools.hes.refusals import in_words
 from tools.hes.session import Keys, Session
 
 _SETTINGS, _WAITING, _COMPLAINT = ((1, f"0.0.128.10.{e}.255") for e in range(3))
@@ -24,6 +26,10 @@ _OFF_LISTS, _ALLOWED, _BLOCKED = range(3)
 _MARKS = {_ALLOWED: "allowed", _BLOCKED: "blocked"}
 _WAITS, _ANSWERED, _SILENT, _NOT_SENT = 1, 2, 3, 4
 _OUTCOMES = {_SILENT: "no answer", _NOT_SENT: "the line was never free for it"}
+_OTHER_REASON = "OTHER_REASON"
+_NEXT_ON_SFSK = ("The meter does not hear of it: it comes back when it has fallen back to NEW, after at most its"
+                 " time_out_not_addressed (sfsk.keepalive); action block keeps it out")
+_NEXT_ON_G3 = "It is expelled and joins again at once, unless it is blocked (action block)"
 _PING_LIMIT_S, _PING_STEP_S = 180.0, 1.0
 
 
@@ -36,8 +42,11 @@ class Desk:
         self._wait = wait
 
     def run(self, name: str, argument: str) -> str:
-        """Do action `name`; what to print."""
-        return ACTIONS[name][1](self, argument)
+        """Do action `name`; what to print. HesError: it is not done, the text says why."""
+        try:
+            return ACTIONS[name][1](self, argument)
+        except HesRefused as error:
+            raise HesRefused(in_words(str(error))) from error
 
     def settings(self, argument: str) -> str:
         """What differs from the defaults."""
@@ -51,9 +60,11 @@ class Desk:
         self._open()
         try:
             self._session.set(*_SETTINGS, 2, _octets(argument.encode()))
-        except HesError as error:
+        except HesRefused as error:
+            if _OTHER_REASON not in str(error):
+                raise
             complaint = bytes(self._session.get(*_COMPLAINT, 2)).decode()
-            raise HesError(complaint or str(error)) from error
+            raise HesError(complaint or in_words(str(error))) from error
         waiting = bytes(self._session.get(*_WAITING, 2)).decode().replace("\n", ", ")
         return f"changed; after a restart: {waiting}" if waiting else "changed, in effect"
 
@@ -95,8 +106,9 @@ class Desk:
         if not found or sap == GATEWAY_SAP:
             raise HesError(f"no meter has SAP {argument}")
         self._open()
+        is_g3 = json.loads(bytes(self._session.get(*_SETTINGS, 2))).get("medium") == "g3"
         self._session.action(*_SAP_LIST, 1, b"\x02\x02" + _number(0) + _octets(found[0]))
-        return "removed; its SAP rests"
+        return "removed; its SAP rests. " + (_NEXT_ON_G3 if is_g3 else _NEXT_ON_SFSK)
 
     def block(self, argument: str) -> str:
         """Blacklist a title."""
@@ -119,7 +131,8 @@ class Desk:
     def factory_reset(self, argument: str) -> str:
         """Wipe the gateway."""
         self._open()
-        self._session.set(*_FACTORY_RESET, 2, _octets(argument.encode()))
+        serial = bytes(self._session.get(*SERIAL, 2))
+        self._session.set(*_FACTORY_RESET, 2, _octets(_serial(argument, len(serial))))
         return "the gateway forgets everything and restarts; it has no keys any more"
 
     def _mark(self, argument: str, mark: int, done: str) -> str:
@@ -143,6 +156,19 @@ def _octets(value: bytes) -> bytes:
 
 def _number(value: int) -> bytes:
     return bytes((_UINT16,)) + value.to_bytes(2, "big")
+
+
+def _serial(text: str, size: int) -> bytes:
+    """As `list` prints it: text, or hex digits (0x before them if the text of another could look like that)."""
+    try:
+        if text[:2].lower() == "0x":
+            return bytes.fromhex(text[2:])
+        octets = bytes.fromhex(text)
+    except ValueError:
+        if text[:2].lower() == "0x":
+            raise HesError("after 0x only hex digits") from None
+        return text.encode()
+    return octets if len(octets) == size else text.encode()
 
 
 def _sap(text: str) -> int:

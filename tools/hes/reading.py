@@ -8,11 +8,12 @@ round, because nothing more can be asked on it.
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tools.hes.errors import HesError, HesRefused, WireClosed
+from tools.hes.errors import HesError, HesRefused, WireClosed, WireError
 from tools.hes.session import GATEWAY_SAP, Keys, Session
 
 CLOCK, ENERGY = (8, "0.0.1.0.0.255"), (3, "1.0.1.8.0.255")
 _SAP_LIST, _NODE_LIST = (17, "0.0.41.0.0.255"), (1, "0.0.128.3.0.255")
+SERIAL = (1, "0.0.96.1.0.255")
 _NODE_SAP, _NODE_STATE = 0, 3  # elements of a node's structure (docs/sap1.md)
 _STATES = {1: "assigned", 2: "online", 3: "lost"}
 _UNSPECIFIED_YEAR, _UNSPECIFIED = 0xFFFF, 0xFF
@@ -42,6 +43,21 @@ def meters(session: Session) -> "list[Meter]":
     states: "dict[int, str]" = {}
     rows = sap_list(session, states)
     return [_meter(sap, name, states) for sap, name in rows]
+
+
+def serial(session: Session) -> str:
+    """Of the gateway, as `action factory-reset` takes it: text, else 0x and hex; empty when it tells none."""
+    session.open_public(GATEWAY_SAP)
+    try:
+        octets = bytes(session.get(*SERIAL, 2))
+    except WireError:
+        raise
+    except (HesError, TypeError):
+        return ""
+    finally:
+        _release(session)
+    text = octets.decode("ascii", "replace")
+    return text if octets.isascii() and text.isprintable() else "0x" + octets.hex().upper()
 
 
 def sap_list(session: Session, states: "dict[int, str] | None" = None) -> "list[tuple[int, bytes]]":

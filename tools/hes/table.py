@@ -9,6 +9,11 @@ from tqdm import tqdm
 _GAP = "  "
 
 
+def printable(said: str) -> str:
+    """What came from the network, with nothing in it that a terminal would obey."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in said)
+
+
 def text(heads: "list[str]", rows: "list[list[str]]", right: "frozenset[int]" = frozenset()) -> str:
     """A table with a rule under the heads; the columns numbered in `right` are aligned right."""
     widths = [max(len(line[column]) for line in [heads, *rows]) for column in range(len(heads))]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One built-in meter on a TCP port: `python -m tools.sim.meter --title 4D4D4D0000000001 --port 4060`."""
+"""One built-in meter on a TCP port: `python -m tools.sim.meter --title 4D4D4D0000000001 --port 4061`."""
 
 import argparse
 import threading
@@ -23,7 +23,7 @@ def main() -> None:
     """Serve until Ctrl-C."""
     parser = argparse.ArgumentParser(prog="tools.sim.meter", description=__doc__)
     parser.add_argument("--title", default="4D4D4D0000000001", type=_title, help="system title, 16 hex digits")
-    parser.add_argument("--port", default=4060, type=port_number, help="TCP port on 127.0.0.1 (default 4060)")
+    parser.add_argument("--port", default=4061, type=port_number, help="TCP port on 127.0.0.1 (default 4061)")
     parser.add_argument("--max-pdu", default=220, type=int, help="longest APDU sent, octets (default 220)")
     options = parser.parse_args()
     meter = Meter(options.title, max_pdu=options.max_pdu)
