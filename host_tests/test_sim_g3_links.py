@@ -135,6 +135,17 @@ def test_control_gives_psks_of_one_or_all_and_never_a_rogues():
     assert bytes.fromhex(rogue) in segment.nodes and not refused["ok"]
 
 
+def test_control_helps_with_g3s_own_commands_and_names_what_is_missing():
+    commands = [{"cmd": "help"}, {"cmd": "foreign_pan"}, {"cmd": "wrong_psk", "node": EUI}]
+    answers = ask(G3Segment(G3Options(meters=1)), *commands)
+    told = answers[0]["commands"]
+    assert {"psk", "leave", "pan_conflict", "foreign_pan", "modem_swap", "rogue", "wrong_psk", "replay_lbp"} < set(told)
+    assert list(told["wrong_psk"]) == ["node", "psk"] and "mute" in told
+    assert set(told["faults"]) == {"loss", "dup", "delay_ms"}
+    assert answers[1]["error"].startswith("foreign_pan needs pan")
+    assert answers[2]["error"].startswith("wrong_psk needs psk")
+
+
 def test_control_has_the_commands_of_every_medium_and_of_g3():
     host = ready(G3Options(meters=1, line=G3LineOptions(time_scale=0)))
     host.run_until_joined(1, 60)

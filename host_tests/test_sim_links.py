@@ -6,9 +6,11 @@ import json
 
 import pytest
 
+from tools.hes.options import parse as hes_options
 from tools.sim import com_port
 from tools.sim.control import Control
 from tools.sim.kernel import Kernel
+from tools.sim.meter.__main__ import parse as meter_options
 from tools.sim.options import ChipOptions, LineOptions, SegmentOptions
 from tools.sim.realtime import RealTime
 from tools.sim.segment import Segment, meter_title
@@ -317,6 +319,26 @@ def test_control_reports_statistics():
     assert stats["ready"]
     assert stats["nodes"][TITLE]["mac"] == 0xFFE
     assert stats["line"]["frames"] == 0
+
+
+def test_control_helps_with_every_command_and_its_arguments():
+    told = ask([{"cmd": "help"}])[0][0]["commands"]
+    assert sorted(told) == ["add", "faults", "help", "modem_reset", "modem_silent", "mute", "push", "remove", "stats",
+                            "unmute"]
+    assert list(told["push"]) == ["node", "apdu", "client_sap", "server_sap"] and told["stats"] == {}
+    assert set(told["faults"]) == {"loss", "dup", "delay_ms", "capture", "corrupt_share"}
+    assert told["push"]["client_sap"].startswith("optional") and not told["push"]["apdu"].startswith("optional")
+
+
+def test_control_names_an_argument_that_is_missing():
+    commands = [{"cmd": "mute"}, {"cmd": "push"}, {"cmd": "push", "node": TITLE}]
+    errors = [answer["error"] for answer in ask(commands)[0]]
+    assert errors[0].startswith("mute needs node: ") and errors[1].startswith("push needs node: ")
+    assert errors[2] == "push needs apdu: hex"
+
+
+def test_a_meter_and_a_listener_started_without_a_port_do_not_meet():
+    assert meter_options([]).port != hes_options(["listen"]).port
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 """The control socket: JSON lines in, one JSON line back for each, on 127.0.0.1.
 
 Answer {"ok": true, ...} or {"ok": false, "error": "..."}; bad input never ends the connection.
-A command is a method `_do_<cmd>`; the names are those of interfaces.md, plus `faults`.
+A command is a method `_do_<cmd>`; the names are those of interfaces.md, plus `faults` and `help`, which
+answers the commands and what each takes. `takes` has an entry for every argument of every command.
 """
 
 import asyncio
@@ -15,6 +16,11 @@ from tools.sim.trace import title_text
 from tools.sim.twins import NodeTwin, SegmentTwin
 
 _MAX_LINE = 65536
+
+_NODE = "system title of a node in hex, as stats has them"
+_OCTET = "optional, 0..255"
+Takes = dict[str, dict[str, str]]  # command -> argument -> what it is; it may be left out if that begins so
+OPTIONAL = "optional"
 
 Number = type[float] | type[int]
 
@@ -32,6 +38,15 @@ class Control:
         "delay_ms": int,
         "capture": float,
         "corrupt_share": float,
+    }
+
+    takes: "Takes" = {
+        "mute": {"node": _NODE},
+        "unmute": {"node": _NODE},
+        "remove": {"node": _NODE},
+        "add": {"node": _NODE},
+        "modem_silent": {"on": "optional, true (default) or false"},
+        "push": {"node": _NODE, "apdu": "hex", "client_sap": _OCTET, "server_sap": _OCTET},
     }
 
     def __init__(self, driver: RealTime, segment: SegmentTwin, stats_of_process: "Callable[[], dict]") -> None:
@@ -67,14 +82,22 @@ class Control:
                 raise ControlError('expected {"cmd": ...}')
             handler = getattr(self, "_do_" + command["cmd"], None)
             if handler is None:
-                names = sorted(name[4:] for name in dir(self) if name.startswith("_do_"))
-                raise ControlError("unknown cmd %s; there are %s" % (command["cmd"], ", ".join(names)))
+                raise ControlError("unknown cmd %s; there are %s" % (command["cmd"], ", ".join(self._names())))
+            self._check_complete(command)
             result = self._driver.call(handler, command)
         except ValueError as error:  # also of json
             return {"ok": False, "error": str(error)}
         return {"ok": True, **(result if isinstance(result, dict) else {})}
 
+    def _names(self) -> "list[str]":
+        return sorted(name[4:] for name in dir(self) if name.startswith("_do_"))
+
     # --- arguments ---
+
+    def _check_complete(self, command: dict) -> None:
+        for key, what in self.takes.get(command["cmd"], {}).items():
+            if key not in command and not what.startswith(OPTIONAL):
+                raise ControlError("%s needs %s: %s" % (command["cmd"], key, what))
 
     def _node(self, command: dict) -> NodeTwin:
         text = command.get("node")
@@ -95,6 +118,12 @@ class Control:
         return value
 
     # --- commands ---
+
+    def _do_help(self, command: dict) -> dict:
+        commands = {name: self.takes.get(name, {}) for name in self._names()}
+        of_kind = {float: "optional, 0..1", int: "optional, a number >= 0"}
+        commands["faults"] = {key: of_kind[kind] for key, kind in self.line_faults.items()}
+        return {"commands": commands}
 
     def _do_mute(self, command: dict) -> None:
         self._node(command).set_muted(True)

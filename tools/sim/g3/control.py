@@ -4,19 +4,30 @@
 psk (node, or all), leave (LBP), pan_conflict, foreign_pan, modem_swap, rogue, wrong_psk, replay_lbp.
 """
 
-from tools.sim.control import Control, ControlError, Number
+from tools.sim.control import Control, ControlError, Number, Takes
 from tools.sim.g3.node import G3Node
 from tools.sim.g3.segment import G3Segment
 from tools.sim.twins import NodeTwin
 
 _EUI64_LEN = 8
 _PSK_LEN = 16
+_NODE = "EUI-64 of a node in hex, as stats has them"
 
 
 class G3Control(Control):
     """Commands on a G3 segment."""
 
     line_faults: "dict[str, Number]" = {"loss": float, "dup": float, "delay_ms": int}
+
+    takes: "Takes" = {
+        **Control.takes,
+        "psk": {"node": "optional, EUI-64 in hex; default all"},
+        "wrong_psk": {"node": _NODE, "psk": "16 octets in hex"},
+        "leave": {"node": _NODE},
+        "rogue": {"node": "EUI-64 of a new device nobody has a PSK of, in hex"},
+        "replay_lbp": {"node": "optional, EUI-64 in hex; default any"},
+        "foreign_pan": {"pan": "2 octets in hex", "lqi": "optional, 0..255 (default 60)"},
+    }
 
     @property
     def _g3(self) -> G3Segment:

@@ -19,13 +19,18 @@ def _title(text: str) -> bytes:
     return title
 
 
-def main() -> None:
-    """Serve until Ctrl-C."""
+def parse(arguments: "list[str] | None" = None) -> argparse.Namespace:
+    """The options; the port is the one after that of `tools.hes listen`."""
     parser = argparse.ArgumentParser(prog="tools.sim.meter", description=__doc__)
     parser.add_argument("--title", default="4D4D4D0000000001", type=_title, help="system title, 16 hex digits")
     parser.add_argument("--port", default=4061, type=port_number, help="TCP port on 127.0.0.1 (default 4061)")
     parser.add_argument("--max-pdu", default=220, type=int, help="longest APDU sent, octets (default 220)")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Serve until Ctrl-C."""
+    options = parse()
     meter = Meter(options.title, max_pdu=options.max_pdu)
     try:
         with MeterServer(meter.handle, options.port) as server:
