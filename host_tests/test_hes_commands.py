@@ -225,6 +225,8 @@ def test_watch_reads_again_until_ctrl_c_and_survives_a_lost_gateway(run, gateway
 @pytest.mark.parametrize("arguments", [
     ["read", "--ek", "00"], ["read", "--ek", "00" * 16], ["read", "--sap", "0x7F"], ["read", "--sap", "0"],
     ["read", "--sap", "65535"], ["read", "--all", "--sap", "16"], ["watch", "--interval", "0"], ["dance"], [],
+    ["action", "psk", "00", "--sim-keys"], ["action", "restart", "now", "--sim-keys"],
+    ["action", "set", "--sim-keys"], ["action", "lists", "--sim-keys", "--master", "00"],
 ])
 def test_senseless_options_are_refused(arguments, monkeypatch, capsys):
     monkeypatch.delenv("HES_AK", raising=False)

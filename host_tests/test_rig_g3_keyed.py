@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from gurux_dlms import GXByteBuffer
@@ -19,6 +21,9 @@ from host_tests.test_rig_g3_network import records
 from host_tests.test_rig_management import RigWire
 from tools import provision
 from tools.hes.errors import HesError, HesRefused
+from tools.hes.managing import Desk
+from tools.hes.session import Keys as HesKeys
+from tools.hes.session import Session
 from tools.rig import Rig
 from tools.sim.gateway_config import TEST_KEYS
 
@@ -66,6 +71,29 @@ def test_a_head_end_hears_of_strangers_provides_their_psks_wrapped_and_they_join
     assert {eui64: row[12] for eui64, row in rows.items()} == {t: node.hops for t, node in rig.sim.nodes.items()}
     assert len(records(rig, events.PSK_PROVIDED)) == 3
     hes.release()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_tools_hes_provides_a_psk_wrapped_by_the_master_key_and_the_node_joins(dialect, monkeypatch):
+    rig = g3_rig(1, dialect, psk="demand", keys=KEYS)
+    rig.run(60)
+    eui64, node = next(iter(rig.sim.nodes.items()))
+    client = TEST_KEYS["clients"]["1"]
+    unicast = bytes.fromhex(client["guek"]), bytes.fromhex(client["gak"]), b"HES\0\0\0\0\1"
+    words = f"{eui64.hex()} {node.psk.hex()}"
+    for master, complaint in ((b"", "master key is needed"), (bytes(16), "another master key")):
+        with pytest.raises(HesError, match=complaint):
+            Desk(Session(RigWire(rig)), HesKeys(*unicast, master)).run("psk", words)
+    wire = RigWire(rig)
+    desk = Desk(Session(wire), HesKeys(*unicast, MASTER))
+    for wrong in ("zz " + node.psk.hex(), eui64.hex() + " 00"):
+        with pytest.raises(HesError, match="hex digits"):
+            desk.run("psk", wrong)
+    monkeypatch.setattr("sys.stdin", io.StringIO(node.psk.hex() + "\n"))
+    assert eui64.hex().upper() in desk.run("psk", eui64.hex() + " -")
+    assert not any(node.psk in apdu for apdu in wire.sent)
+    rig.run_until_registered(1)
+    assert len(records(rig, events.PSK_PROVIDED)) == 1
 
 
 @pytest.mark.parametrize("library", (GuruxHes, PydlmsHes))

@@ -6,8 +6,11 @@ law: only what the gateway has confirmed is said to have happened.
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable
+
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from tools.hes import reading
 from tools.hes.errors import HesError, HesRefused
@@ -21,6 +24,8 @@ _LISTS, _CHANGE_LISTS = ((1, f"0.0.128.12.{e}.255") for e in range(2))
 _SAP_LIST, _FACTORY_RESET = (17, "0.0.41.0.0.255"), (1, "0.0.128.14.0.255")
 _SEGMENT_SCRIPTS, _DEVICE_SCRIPTS = (9, "0.0.10.0.128.255"), (9, "0.0.10.0.129.255")
 _DISCOVERY, _REPEATER_CALL, _RESTART = 1, 2, 1
+_G3_NETWORK, _PROVIDE_PSK = (20002, "0.0.128.0.2.255"), 9
+_EUI64_LEN, _PSK_LEN = 8, 16
 _UINT16, _OCTET_STRING, _ENUM = 0x12, 0x09, 0x16
 _OFF_LISTS, _ALLOWED, _BLOCKED = range(3)
 _MARKS = {_ALLOWED: "allowed", _BLOCKED: "blocked"}
@@ -135,11 +140,25 @@ class Desk:
         self._session.set(*_FACTORY_RESET, 2, _octets(_serial(argument, len(serial))))
         return "the gateway forgets everything and restarts; it has no keys any more"
 
-    def _mark(self, argument: str, mark: int, done: str) -> str:
+    def psk(self, argument: str) -> str:
+        """Provide a PSK to a G3 gateway (class 20002, docs/g3.md), wrapped by the master key (RFC 3394)."""
+        title, psk = argument.split()
+        eui64 = _hex(title, _EUI64_LEN, "an EUI-64")
+        key = _hex(sys.stdin.readline().strip() if psk == "-" else psk, _PSK_LEN, "a PSK")
+        if not self._keys.master:
+            raise HesError("the gateway's master key is needed: --master or HES_MASTER, --sim-keys for the simulator's")
+        self._open()
+        parameter = b"\x02\x02" + _octets(eui64) + _octets(aes_key_wrap(self._keys.master, key))
         try:
-            title = bytes.fromhex(argument)
-        except ValueError as error:
-            raise HesError("a title is written in hex digits") from error
+            self._session.action(*_G3_NETWORK, _PROVIDE_PSK, parameter)
+        except HesRefused as error:
+            if _OTHER_REASON not in str(error):
+                raise
+            raise HesError("the gateway cannot unwrap it: another master key (other-reason)") from error
+        return f"the gateway has the PSK of {eui64.hex().upper()} until it restarts"
+
+    def _mark(self, argument: str, mark: int, done: str) -> str:
+        title = _hex(argument, 0, "a title")
         self._open()
         self._session.set(*_CHANGE_LISTS, 2, b"\x02\x02" + _octets(title) + bytes((_ENUM, mark)))
         return f"{argument.upper()} is {done}"
@@ -156,6 +175,17 @@ def _octets(value: bytes) -> bytes:
 
 def _number(value: int) -> bytes:
     return bytes((_UINT16,)) + value.to_bytes(2, "big")
+
+
+def _hex(text: str, size: int, what: str) -> bytes:
+    """`size` 0: any."""
+    try:
+        octets = bytes.fromhex(text)
+    except ValueError:
+        octets = b""
+    if not octets or size not in (0, len(octets)):
+        raise HesError(f"{what} is written in {f'{2 * size} ' if size else ''}hex digits")
+    return octets
 
 
 def _serial(text: str, size: int) -> bytes:
@@ -192,6 +222,7 @@ ACTIONS: "dict[str, tuple[str, Callable[[Desk, str], str]]]" = {
     "block": ("TITLE", Desk.block),
     "allow": ("TITLE", Desk.allow),
     "unlist": ("TITLE", Desk.unlist),
+    "psk": ("EUI64 PSK", Desk.psk),
     "restart": ("", Desk.restart),
     "factory-reset": ("SERIAL", Desk.factory_reset),
 }

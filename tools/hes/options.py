@@ -15,18 +15,20 @@ from tools.hes.managing import ACTIONS
 from tools.hes.session import Keys
 
 _SIM_EK, _SIM_AK = "000102030405060708090A0B0C0D0E0F", "D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF"
+_SIM_MASTER = "404142434445464748494A4B4C4D4E4F"
+_MASTER_LENS = (16, 32)  # by the security suite
 _KEY_LEN, _TITLE_LEN = 16, 8
 _BROADCAST_SAP = 0x7F
 
 
-def _octets(size: int) -> Callable[[str], bytes]:
+def _octets(*sizes: int) -> Callable[[str], bytes]:
     def parse(text: str) -> bytes:
         try:
             octets = bytes.fromhex(text)
         except ValueError:
             octets = b""
-        if len(octets) != size:
-            raise argparse.ArgumentTypeError(f"{2 * size} hex digits wanted")
+        if len(octets) not in sizes:
+            raise argparse.ArgumentTypeError(f"{' or '.join(str(2 * size) for size in sizes)} hex digits wanted")
         return octets
     return parse
 
@@ -83,7 +85,7 @@ def _meters() -> argparse.ArgumentParser:
     return reading
 
 
-def _add_keys(parser: argparse.ArgumentParser, without: str) -> None:
+def _add_keys(parser: argparse.ArgumentParser, without: str) -> argparse._ArgumentGroup:
     keys = parser.add_argument_group("keys", f"without any, {without}; HES_EK and HES_AK in the "
                                       "environment are better than options, which other users of a PC can see")
     keys.add_argument("--sim-keys", action="store_true", help="the simulator's test keys")
@@ -91,14 +93,18 @@ def _add_keys(parser: argparse.ArgumentParser, without: str) -> None:
     keys.add_argument("--ak", type=_octets(_KEY_LEN), metavar="HEX", help="authentication key")
     keys.add_argument("--title", type=_octets(_TITLE_LEN), default=b"HES\x00\x00\x00\x00\x01", metavar="HEX",
                       help="our own system title (default 4845530000000001)")
+    return keys
 
 
 def _actions() -> argparse.ArgumentParser:
     asking = argparse.ArgumentParser(add_help=False)
     words = ", ".join(f"{name} {argument}".strip() for name, (argument, _) in ACTIONS.items())
     asking.add_argument("action", choices=list(ACTIONS), metavar="ACTION", help=words)
-    asking.add_argument("argument", nargs="?", default="", metavar="ARGUMENT", help="what the action needs")
-    _add_keys(asking, "nothing is managed")
+    asking.add_argument("argument", nargs="*", metavar="ARGUMENT",
+                        help="what the action needs; PSK may be -: standard input. SERIAL: as list prints it")
+    _add_keys(asking, "nothing is managed").add_argument(
+        "--master", type=_octets(*_MASTER_LENS), metavar="HEX",
+        help="master key, which wraps a PSK (or HES_MASTER)")
     return asking
 
 
@@ -153,31 +159,35 @@ def _context(parser: argparse.ArgumentParser, options: argparse.Namespace) -> "s
 
 def _check_action(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     wanted = ACTIONS[options.action][0]
-    if bool(wanted) != bool(options.argument):
+    if len(wanted.split()) != len(options.argument):
         parser.error(f"{options.action} needs {wanted or 'no argument'}")
+    options.argument = " ".join(options.argument)
     if options.keys is None:
         parser.error("the gateway's own keys are needed: --sim-keys for the simulator's, else HES_EK and HES_AK")
 
 
 def _keys(parser: argparse.ArgumentParser, options: argparse.Namespace) -> "Keys | None":
-    if options.sim_keys:
-        return Keys(bytes.fromhex(_SIM_EK), bytes.fromhex(_SIM_AK), options.title)
+    given = getattr(options, "master", None)
     try:
-        encryption = _key(options.ek, "HES_EK")
-        authentication = _key(options.ak, "HES_AK")
+        master = _key(given, "HES_MASTER", *_MASTER_LENS) or b""
+        if options.sim_keys:
+            master = given or bytes.fromhex(_SIM_MASTER)
+            return Keys(bytes.fromhex(_SIM_EK), bytes.fromhex(_SIM_AK), options.title, master)
+        encryption = _key(options.ek, "HES_EK", _KEY_LEN)
+        authentication = _key(options.ak, "HES_AK", _KEY_LEN)
     except argparse.ArgumentTypeError as error:
         parser.error(str(error))
     if encryption and authentication:
-        return Keys(encryption, authentication, options.title)
+        return Keys(encryption, authentication, options.title, master)
     if encryption or authentication:
         parser.error("both keys are needed: encryption (--ek or HES_EK) and authentication (--ak or HES_AK)")
     return None
 
 
-def _key(given: "bytes | None", variable: str) -> "bytes | None":
+def _key(given: "bytes | None", variable: str, *sizes: int) -> "bytes | None":
     if given or variable not in os.environ:
         return given
     try:
-        return _octets(_KEY_LEN)(os.environ[variable])
+        return _octets(*sizes)(os.environ[variable])
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"{variable}: {error}") from error

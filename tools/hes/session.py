@@ -96,12 +96,16 @@ def decoded(encoded: bytes) -> Any:
 
 
 class Keys:
-    """What the management client needs: global unicast encryption key, authentication key, its own system title."""
+    """What the management client needs: global unicast encryption key, authentication key, its own system title.
 
-    def __init__(self, encryption: bytes, authentication: bytes, title: bytes) -> None:
+    `master` wraps keys that are sent; empty when none are.
+    """
+
+    def __init__(self, encryption: bytes, authentication: bytes, title: bytes, master: bytes = b"") -> None:
         self.encryption = encryption
         self.authentication = authentication
         self.title = title
+        self.master = master
 
 
 class Session:
@@ -160,7 +164,7 @@ class Session:
     def action(self, class_id: int, obis: str, method: int, encoded: bytes) -> None:
         """Invoke a method; the parameter in A-XDR."""
         with self._translated() as client:
-            what = cosem.CosemMethod(enumerations.CosemInterface(class_id), cosem.Obis.from_string(obis), method)
+            what = cosem.CosemMethod(_interface(class_id), cosem.Obis.from_string(obis), method)
             client.action(what, encoded)
 
     def release(self) -> None:
@@ -214,6 +218,15 @@ def _of_tls(error: Exception) -> str:
     if isinstance(error, ssl.SSLEOFError | ConnectionResetError):
         return "closed in the handshake: no TLS on that port, or more than tls.handshakes_per_min were begun"
     return str(error)
+
+
+def _interface(class_id: int) -> Any:
+    """NOTE: the library knows no manufacturer's class (20002); all it asks of a class is its two octets, so the number
+    itself does as well."""
+    try:
+        return enumerations.CosemInterface(class_id)
+    except ValueError:
+        return class_id
 
 
 def _words(error: BaseException) -> str:
