@@ -243,3 +243,41 @@ def mutated_frame(chance: Any, octets: bytes) -> bytes:
         return streams.mutated(chance, octets)[:900] or b"\x7e"
     found = usi.UsiReader().feed(octets)
     return usi.build(usi.ADP, streams.mutated(chance, found[0].payload)[:900] or b"\x00") if found else octets
+
+
+# --- a modem that answers and never sends ---
+
+
+def ask_until(rig: Rig, ledger: Ledger, condition: Callable[[], bool], limit_s: float) -> float:
+    """Head-ends go on asking all the while."""
+    hes = ledger.connect()
+
+    def is_over() -> bool:
+        for row in range(METERS):
+            ledger.ask(hes, row, 16 + rig.kernel.now_us // 5_000_000 % 64)
+        return condition()
+
+    return rig.run_until(is_over, limit_s, 5)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_modem_that_confirms_no_data_is_reset_until_it_does(dialect):
+    rig, ledger = numbered_g3(METERS, dialect)
+    faults, counters = rig.sim.chip.faults, rig.segment.counters
+    faults.no_data = 1
+    took_s = ask_until(rig, ledger, lambda: not faults.no_data, 1800)
+    assert counters.named("modem_failed") == 0 and rig.segment.is_alive(rig.now())
+    print("power after %d s" % took_s)
+    assert_well(rig, ledger)
+
+
+def test_a_modem_that_never_confirms_data_again_is_not_alive_and_one_that_does_is():
+    """The watchdog starves: alive but not forwarding ends in a reset of the board."""
+    rig, ledger = numbered_g3(METERS, "H")
+    rig.sim.chip.faults.no_data = 2
+    took_s = ask_until(rig, ledger, lambda: not rig.segment.is_alive(rig.now()), 3600)
+    assert took_s > 300
+    print("not alive after %d s" % took_s)
+    rig.sim.chip.faults.no_data = 0
+    ask_until(rig, ledger, lambda: rig.segment.is_alive(rig.now()), 900)
+    assert_well(rig, ledger)

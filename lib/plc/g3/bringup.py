@@ -57,18 +57,28 @@ class Bringup:
         self._settings = shared.settings
         self._command = Command(self)
         self._ladder = ResetLadder()
+        self.hung_cnt = 0  # resets because it confirmed nothing, since it last confirmed something
         self._step = 0
         self._tries = 0
         self._is_timed = False
         self._due = 0
 
-    def begin(self, now: int, cause: int) -> None:
-        """Take the modem down and configure it anew."""
-        if self.state == UP:
+    def begin(self, now: int, cause: int, is_hung: bool = False) -> None:
+        """Take the modem down and configure it anew; one that is hung is reset first, harder each time."""
+        # NOTE: a modem that comes up and confirms nothing must get to its power, not around the lowest rung.
+        if self.state == UP and not is_hung:
             self._ladder.relapse()
         self._shared.record(WARNING, events.MODEM_DOWN, cause)
         self._modem.set_down(now)
-        self._enter(now, CONFIG)
+        if is_hung:
+            self.hung_cnt += 1
+            self._climb(now)
+        else:
+            self._enter(now, CONFIG)
+
+    def worked(self) -> None:
+        """The modem confirmed a data request: it does what it is for."""
+        self.hung_cnt = 0
 
     def on_deadline(self, now: int) -> None:
         """Act on a wait that is over."""
@@ -188,7 +198,8 @@ class Bringup:
         self._climb(now)
 
     def _calm(self, now: int) -> None:
-        self._ladder.calm()
+        if not self.hung_cnt:  # else it has yet to show that the reset helped
+            self._ladder.calm()
 
     # --- inside ---
 

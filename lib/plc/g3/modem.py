@@ -33,6 +33,7 @@ CAUSE_START = const(0)
 CAUSE_SILENT = const(1)
 CAUSE_RESET = const(2)
 CAUSE_PAN = const(3)
+CAUSE_HUNG = const(4)  # answers, but confirms no data request
 
 ROOM_LARGE = const(1)
 ROOM_MEDIUM = const(2)
@@ -141,7 +142,7 @@ class Modem:
         """The modem no longer does its work: bring it up again. Nothing while that is under way."""
         if self.is_up:
             self._counters.inc(counts.MODEM_DEATHS)
-            self.bringup.begin(now, cause)
+            self.bringup.begin(now, cause, cause == CAUSE_HUNG)
 
     # --- FrameOwner ---
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from plc.g3.settings import Settings
 
 _ALL_ROOM = 7
+_MOST_HUNG = 4  # resets in vain, one of each kind and a second round begun: then the board is reset as well
 _PATH_LEN = 20  # octets of a path request with a few hops in it
 _JOIN_LEN = 280  # of LBP for one join: 40 + 72 + 96 + 58 + 14
 _EUI_LEN = 8
@@ -177,8 +178,8 @@ class Segment:
         """A G3 network has no operating window."""
 
     def is_alive(self, now: int) -> bool:
-        """The modem has answered lately: for the watchdog."""
-        return self.modem.heartbeat.is_alive(now)
+        """The modem has answered lately, and confirms what it is given: for the watchdog."""
+        return self.modem.heartbeat.is_alive(now) and self.modem.bringup.hung_cnt <= _MOST_HUNG
 
     def kick(self, now: int, row: int) -> bool:
         """Expel a node; it may join again unless it is blacklisted. False while the modem is down."""

@@ -18,6 +18,7 @@ from plc.g3 import flight as fl
 from plc.g3.datagram import ECHO, HEAD_LEN, MULTICAST, Datagram
 from plc.g3.echo import Echo
 from plc.g3.flight import Flight
+from plc.g3.modem import CAUSE_HUNG
 from plc.medium import BROADCAST, DONE_NO_REPLY, UPLINK_LAST, UPLINK_MORE
 
 TYPE_CHECKING = False
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _REQUEST_HEAD = const(6)  # command, handle, discover route, qos, length 2
 _DISCOVER = const(1)
 _HANDLES = const(255)
+# Each has waited `confirm_ms` (a minute), two at a time by default.
+_MOST_UNCONFIRMED = const(4)
 
 # By adp.fate: event, counter.
 _EVENTS = (
@@ -63,6 +66,7 @@ class Traffic:
         self._settings = settings
         self._mv = memoryview(bytearray(_REQUEST_HEAD + settings["max_packet"]))
         self._handle = 0
+        self._unconfirmed = 0  # requests in a row that were never confirmed
         self.echo = Echo(modem, self.packets, window, settings.timeout_ms("confirm_ms"))
 
     # --- down ---
@@ -148,6 +152,9 @@ class Traffic:
         for flight in self.flights:
             if flight.state == fl.REQUESTED and flight.handle == handle:
                 event, counter = _EVENTS[adp.fate(status)]
+                if event != fl.NO_ROOM:
+                    self._unconfirmed = 0
+                    self._modem.bringup.worked()
                 self._counters.inc(counter)
                 self._confirmed(now, flight, event)
                 if counter in (counts.TX_NO_ROUTE, counts.TX_UNCERTAIN) and flight.row >= 0:
@@ -223,6 +230,7 @@ class Traffic:
             if flight.state != fl.WAITING:
                 if flight.state == fl.REQUESTED:
                     self._counters.inc(counts.CONFIRM_LOST)
+                    self._unconfirmed += 1
                 self._fire(now, flight, fl.OVERDUE)
             elif ticks_diff(now, flight.since) >= self._settings.timeout_ms("busy_ms"):
                 self._fire(now, flight, fl.OVERDUE)
@@ -230,6 +238,9 @@ class Traffic:
                 self.give(now, flight)
             else:
                 flight.deadline = ticks_add(now, self._settings["busy_gap_ms"])
+        if self._unconfirmed >= _MOST_UNCONFIRMED:
+            self._unconfirmed = 0
+            self._modem.die(now, CAUSE_HUNG)
 
     def next_deadline(self) -> "int | None":
         """Soonest deadline of a flight, or of the echo."""

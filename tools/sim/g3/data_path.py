@@ -68,6 +68,8 @@ class DataPath:
         """DATA_REQUEST."""
         handle, discover, qos = request.number(1), request.number(1), request.number(1)
         packet = request.octets(request.number(2))
+        if self._modem.faults.no_data:
+            return
         status, buffer = self._check(handle, packet)
         if status != codes.OK or buffer is None:
             self.counters["data_refused"] += 1

@@ -87,6 +87,7 @@ class G3Modem:
         """Supply of the modem."""
         self._is_powered = is_on
         self.faults.hung = False
+        self.faults.no_data &= 2
         if not is_on and not self.options.keeps_counter:
             self.mac.frame_counter = 0
         self._down()

@@ -12,6 +12,7 @@ class G3ModemFaults:
     """Fault switches of one modem; read by its parts."""
 
     silent: bool = False  # says nothing at all, whatever is done to it
+    no_data: int = 0  # data requests are taken, neither sent nor confirmed; 1 = until its power goes, 2 = for ever
     hung: bool = False  # deaf and dumb until reset line or power
     never_ready: int = 0  # next INITIALIZEs get no status
     corrupt_crc: int = 0  # next frames to the host have a wrong CRC
