@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tools.hes import command, reading
+from tools.hes import command, options, reading
 from tools.hes.errors import HesError, WireTimeout
 from tools.hes.session import Session, connect
 from tools.sim.meter import Meter, axdr
@@ -222,7 +222,15 @@ def test_watch_reads_again_until_ctrl_c_and_survives_a_lost_gateway(run, gateway
     assert all(0 < seconds <= 5 for seconds in pauses)
 
 
+def test_what_an_action_needs_may_stand_behind_the_options():
+    for arguments in (["action", "ping", "0x10", "--sim-keys"], ["action", "ping", "--sim-keys", "0x10"],
+                      ["action", "--sim-keys", "ping", "0x10"]):
+        assert options.parse(arguments).argument == "0x10"
+    assert options.parse(["action", "psk", "AA", "--sim-keys", "-"]).argument == "AA -"
+
+
 @pytest.mark.parametrize("arguments", [
+    ["list", "all"], ["action", "ping", "--sim-keys", "0x10", "--fast"],
     ["read", "--ek", "00"], ["read", "--ek", "00" * 16], ["read", "--sap", "0x7F"], ["read", "--sap", "0"],
     ["read", "--sap", "65535"], ["read", "--all", "--sap", "16"], ["watch", "--interval", "0"], ["dance"], [],
     ["action", "psk", "00", "--sim-keys"], ["action", "restart", "now", "--sim-keys"],

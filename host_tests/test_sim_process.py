@@ -161,6 +161,16 @@ def test_a_child_that_keeps_dying_is_reported_with_its_last_lines(tmp_path):
     assert (process.starts_cnt, len(deaths)) == (3, 2)
 
 
+def test_a_reset_of_the_firmware_on_cpython_ends_the_child_and_its_cause_is_told_to_the_next(tmp_path):
+    (tmp_path / "main.py").write_text("import machine\nprint('cause', machine.reset_cause())\nmachine.reset()\n")
+    lines, prepared = [], []
+    process = GatewayProcess([sys.executable, "-m", "host_tests.run_firmware", str(tmp_path / "main.py")], 1, tmp_path)
+    process.on_line, process.before_start = lines.append, lambda: prepared.append(len(lines))
+    with pytest.raises(ProcessError, match="ended with 66"):
+        asyncio.run(asyncio.wait_for(process.run(), 60))
+    assert lines == ["cause 1", "cause 2", "cause 2"] and prepared == [0, 1, 2]
+
+
 def test_sigterm_ends_a_run_and_everything_it_started(tmp_path):
     fake = tmp_path / "fake"
     fake.write_text("#!/bin/sh\necho $$ > %s\nexec sleep 60\n" % (tmp_path / "pid"))

@@ -11,6 +11,7 @@ import pytest
 
 from host_tests.e2e.stack import Stack
 from host_tests.peers.hes import AK, EK
+from tools.hes import reading
 from tools.hes.errors import HesError, HesRefused
 from tools.hes.managing import Desk
 from tools.hes.session import Keys, Session
@@ -80,7 +81,9 @@ def test_wrong_keys_manage_nothing(stack):
 def test_after_a_factory_reset_the_gateway_is_back_on_its_port_with_the_simulators_settings():
     with Stack([Meter(TITLES[0])], config={"gateway": {"quarantine_s": 77}}) as stack:
         (stack.state_dir / "waiting").write_bytes(b"of the old gateway")
-        assert "forgets" in act(stack, "factory-reset", "SIMGATEWAY01")
+        with stack.wire() as wire:
+            serial = reading.serial(Session(wire))
+        assert "forgets" in act(stack, "factory-reset", serial)
         stack.until(lambda: stack.console.text_after("factory reset: "), 60, "the simulator's own word on it")
         line = next(n for n, text in enumerate(stack.console.lines) if text.startswith("factory reset: "))
         stack.await_record("gateway-up", line, 60)

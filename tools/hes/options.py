@@ -125,11 +125,23 @@ def parse(arguments: "list[str] | None") -> argparse.Namespace:
     listening.add_argument("--port", default=4060, type=_port, help="TCP port (default %(default)s)")
     listening.add_argument("--tls", dest="tls_cert", type=Path, metavar="CERT.pem",
                            help="speak TLS (the gateway's tls.push); our certificate and key, in one file")
-    options = parser.parse_args(arguments)
+    options = _parsed(parser, arguments)
     options.keys = _keys(parser, options) if options.command in ("read", "watch", "action") else None
     options.context = _context(parser, options)
     if options.command == "action":
         _check_action(parser, options)
+    return options
+
+
+def _parsed(parser: argparse.ArgumentParser, arguments: "list[str] | None") -> argparse.Namespace:
+    """NOTE: argparse gives an action its (no) arguments as soon as it sees the action's name, so what stands behind
+    an option that follows (action ping --sim-keys 0x10) would be left over."""
+    options, left = parser.parse_known_args(arguments)
+    is_wrong = options.command != "action" or any(one.startswith("-") and one != "-" for one in left)
+    if left and is_wrong:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    if left:
+        options.argument = [*options.argument, *left]
     return options
 
 

@@ -217,6 +217,8 @@ def _of_tls(error: Exception) -> str:
         return f"its certificate is refused: {error.verify_message}"
     if isinstance(error, ssl.SSLEOFError | ConnectionResetError):
         return "closed in the handshake: no TLS on that port, or more than tls.handshakes_per_min were begun"
+    if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+        return f"it refuses us ({error.reason}); perhaps for want of a certificate of its authority (--tls-cert)"
     return str(error)
 
 

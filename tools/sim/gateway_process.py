@@ -22,6 +22,7 @@ _QUICK_DEATH_S = 5.0
 _MOST_QUICK_DEATHS = 3
 _STOP_TIMEOUT_S = 3.0
 _LAST_LINES = 20
+_CAUSE_BASE, _CAUSES = 64, 16  # host_tests/run_firmware.py ends so on a reset
 _LINE_LIMIT = 1 << 16
 
 
@@ -56,7 +57,7 @@ class GatewayProcess:
     def __init__(self, arguments: list[str], uart_port: int, state_dir: Path) -> None:
         self._arguments = arguments
         self._environment = dict(os.environ, GW_UART="127.0.0.1:%d" % uart_port, GW_STATE=str(state_dir))
-        self._environment["PYTHONUNBUFFERED"] = "1"
+        self._environment.update(PYTHONUNBUFFERED="1", GW_RESTART="exit")
         self._process: "asyncio.subprocess.Process | None" = None
         self._is_stopping = False
         self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
@@ -78,6 +79,9 @@ class GatewayProcess:
             code = await self._run_once()
             if self._is_stopping:
                 return
+            self._environment.pop("GW_RESET_CAUSE", None)
+            if code - _CAUSE_BASE in range(_CAUSES):
+                self._environment["GW_RESET_CAUSE"] = str(code - _CAUSE_BASE)
             is_quick = time.monotonic() - started < _QUICK_DEATH_S
             quick_deaths = quick_deaths + 1 if is_quick else 0
             last = "\n".join("    " + line for line in self.last_lines)
