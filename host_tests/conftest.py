@@ -37,3 +37,12 @@ def device() -> Iterator[shim.Device]:
     shim.device.power_on()
     yield shim.device
     shim.device.power_on()
+
+
+@pytest.fixture
+def flash() -> Iterator[shim.FileSystem]:
+    """An empty flash, which the stores of this test are on."""
+    fs = shim.device.fs
+    shim.device.fs = shim.FileSystem()
+    yield shim.device.fs
+    shim.device.fs = fs

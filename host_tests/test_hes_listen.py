@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`tools.hes listen` prints what is pushed; and what the gateway pushes is read by three libraries.
 
-The notifications are the firmware's own; how they must look is in test_app_push.py and facts/dlms.md 6.
+The notifications are the firmware's own; how they must look is in test_app_push_events.py and facts/dlms.md 6.
 """
 
 import socket
@@ -25,8 +25,8 @@ from dlms.data_notification import write_with_origin
 from gateway.journal import Journal
 from gateway.registration import Table
 from hal.clock import calendar
+from host_tests.push_bench import NoStore
 from host_tests.shim import both, guard
-from host_tests.test_app_push import NoStore
 from tools.hes.command import NO_GATEWAY, main
 from tools.hes.listening import Listener, describe
 
