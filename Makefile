@@ -59,13 +59,14 @@ budget: setup
 	@python3 tools/build/micropython.py arm-frozen
 	$(PY) -m tools.check_budget
 
-# The end-to-end suite on the frozen ARM firmware in the board's heap; `make test` runs one file of it.
+# The end-to-end suite on the frozen ARM firmware in a board's heap (GW_E2E_HEAP, 256k); `make test` runs two files of it.
 e2e-arm: setup
 	@python3 tools/build/micropython.py arm-frozen
 	GW_E2E_RUNTIME=micropython-arm $(PY) -m pytest -q -x $(E2E)
 
 smoke-arm:
 	@$(MAKE) --no-print-directory e2e-arm E2E=host_tests/e2e/test_libraries.py
+	@GW_E2E_HEAP=288k $(MAKE) --no-print-directory e2e-arm E2E=host_tests/e2e/test_sap1.py
 
 # The device tests on 32-bit ARM under emulation.
 test-arm: setup micropython-arm

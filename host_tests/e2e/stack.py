@@ -34,7 +34,7 @@ from tools.sim.meter.server import MeterServer
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = os.environ.get("GW_E2E_RUNTIME", "micropython")
 # On ARM as on the board: the firmware frozen into the interpreter (make arm-frozen), the board's heap.
-BOARD_HEAP = ("--heap", "256k") if RUNTIME == "micropython-arm" else ()
+BOARD_HEAP = ("--heap", os.environ.get("GW_E2E_HEAP", "256k")) if RUNTIME == "micropython-arm" else ()
 if RUNTIME == "micropython-arm":
     os.environ.setdefault("GW_MICROPYTHON", str(ROOT / "build" / "micropython" / "micropython-arm-frozen"))
 SLOWNESS = 10 if RUNTIME == "micropython-arm" else 1  # qemu on one of two busy cores
