@@ -246,6 +246,17 @@ def test_no_memory_costs_no_buffer():
         assert rig.is_at_rest()
 
 
+def test_no_memory_for_sap_1_is_told_and_costs_nobody_his_session():
+    rig = Rig()
+    session = rig.session()
+    rig.device.request = _no_memory
+    rig.ask(session, _GET, 1)
+    assert session.got == [wpdu(1, 16, b"\xd8\x01\x01")] and rig.count("dropped-no-buffer") == 1
+    assert rig.ask(session, _GET) and rig.medium.taken is not None  # meters go on
+    rig.answer(b"\xc4" + _GET[1:])
+    assert len(session.got) == 2 and rig.is_at_rest()
+
+
 def test_no_memory_behind_the_acceptance_ends_with_the_session():
     rig = Rig()
     session = rig.session()

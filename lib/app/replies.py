@@ -93,10 +93,15 @@ class Replies:
             answer_len = device.request(
                 now, session.number, client_sap, request, HEADROOM, length, dst, HEADROOM, self._slab.size, session.peer
             )
+        except MemoryError:
+            # NOTE: let through, it would end the session, and with it associations with meters.
+            answer_len = -1
         finally:
-            if not answer_len:
+            if answer_len <= 0:
                 self._slab.free(out)
-        if answer_len:
+        if answer_len < 0:
+            self.refuse(session, refusal.NO_BUFFER, (OWN_SAP, client_sap), b"")
+        if answer_len > 0:
             self.send(session, (OWN_SAP, client_sap), b"", out, answer_len)
 
     def refuse(
