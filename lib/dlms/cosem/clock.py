@@ -169,8 +169,3 @@ def apply(rules: "LocalTime", attribute: int, value: "int | bytes") -> None:
         rules.summer_min = value  # type: ignore[assignment]
     else:
         rules.is_enabled = bool(value)
-
-
-def write_date_time(writer: "Writer", clock: "Clock", uptime_s: "int | None") -> None:
-    """date-time as an octet-string of 12; not specified, status invalid, when the time is unknown."""
-    clock.write(writer, uptime_s)
