@@ -67,7 +67,7 @@ leaf.watchdog(config_trial.BUILD_MS)  # a start that fails while all is made end
 slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROOM, _TAILROOM)
 log = Log(config.number("log_records"), LEVELS.index(config.text("log_level")))
 settings = Settings(store, config, log)
-live_settings(settings, config, log)
+live_settings(settings, log)
 access_list = AccessList(store, Access(config.number("gateway.access_rows")), log)
 security = own_security(config, store, cipher, leaf.random_octets, leaf.serial_number())
 journal = Journal(store)
@@ -99,7 +99,7 @@ side = media.build(around)
 segment = side.segment
 push = PushRoute(slab, config.number("push.queue"), log)
 listener = Listener(forwarder, slab, config, clock, log)
-settings.register("firewall", listener.door.reload)
+settings.register("firewall", listener.door.prepare)
 identity = tls_identity(config, store, log, forwarder, clock)
 listener.secure = identity.secure if identity else None
 

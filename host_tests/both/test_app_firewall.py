@@ -54,7 +54,7 @@ async def test_changed_rules_bind_who_comes_next():
     wan = Wan(Listener)
     first = await wan.connect(peer=("10.0.0.1", 1))
     wan.config._values["firewall"] = ["deny dlms 10.0.0.0/8"]
-    wan.listener.door.reload()
+    wan.listener.door.prepare(wan.config)()
     second = await wan.connect(peer=("10.0.0.1", 1))
     assert not first.is_closed and second.is_closed
 

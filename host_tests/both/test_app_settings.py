@@ -30,10 +30,10 @@ class Bench:
         self.log = Log(32)
         self.settings = Settings(self.store, self.config, self.log)
         self.applied = []
-        self.settings.register("log_level", self._apply)
+        self.settings.register("log_level", self._prepare)
 
-    def _apply(self):
-        self.applied.append(self.config.text("log_level"))
+    def _prepare(self, ahead):
+        return lambda: self.applied.append(self.config.text("log_level"))
 
     def file(self):
         return json.loads(self.store.files["config.json"])
@@ -121,8 +121,10 @@ def test_a_change_is_checked_against_those_that_wait():
 def test_live_settings_that_do_not_fit_the_running_ones_wait_too():
     bench = Bench()
     LIVE_BUFFERS = "gateway.ldn_prefix"
-    bench.settings._live[LIVE_BUFFERS] = bench._apply
-    bench.config.put("wan.buffers", 300)  # as if it ran with what the schema refuses together
+    bench.settings._live[LIVE_BUFFERS] = bench._prepare
+    values = bench.config.values()
+    values["wan.buffers"] = 300  # as if it ran with what the schema refuses together
+    bench.config.replace(values)
     assert bench.settings.change_all(NOW, [("wan.buffers", 48), (LIVE_BUFFERS, "GWYGWYGW")]) == SUCCESS
     assert bench.applied == [] and bench.settings.waiting() == ["gateway.ldn_prefix", "wan.buffers"]
 
@@ -202,7 +204,7 @@ def test_a_broken_file_is_healed_by_the_first_change():
 def test_only_what_the_schema_says_is_live_can_be_registered():
     bench = Bench()
     assert "wan.port" not in LIVE
-    assert raises(LocalError, bench.settings.register, "wan.port", bench._apply)
+    assert raises(LocalError, bench.settings.register, "wan.port", bench._prepare)
     assert set(LIVE) <= set(DEFAULTS)
 
 

@@ -111,10 +111,10 @@ def test_another_operating_window_counts_from_the_next_second_on_and_can_be_take
     segment = bench.segment
     segment.set_clock(at(bench.ms), 12 * 3600)
     assert segment.is_open
-    segment.window.change("22:00", "06:00")
+    segment.window.change(22 * 60, 6 * 60)
     segment.set_clock(at(bench.ms), 12 * 3600 + 1)
     assert not segment.is_open and bench.ask_ping() == ASK_REFUSED
-    segment.window.change("00:00", "24:00")
+    segment.window.change(0, 24 * 60)
     bench.wait(1001)
     segment.set_clock(at(bench.ms), 12 * 3600 + 2)
     assert segment.is_open and segment._window_due is None

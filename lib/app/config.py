@@ -36,9 +36,9 @@ class Config:
     def __getitem__(self, path: str) -> "object":
         return self._values[path]
 
-    def put(self, path: str, value: object) -> None:
-        """A checked change that has taken effect (app.settings)."""
-        self._values[path] = value
+    def replace(self, values: "dict[str, object]") -> None:
+        """Checked changes have taken effect (app.settings): all settings as they are now."""
+        self._values = values
 
     def values(self) -> "dict[str, object]":
         """A copy of all settings, by path."""

@@ -31,7 +31,10 @@ class Console:
 
     def __call__(self, log: "Log") -> None:
         """Print the newest record."""
-        self.write(self.line(log.record()) + "\n")
+        try:
+            self.write(self.line(log.record()) + "\n")
+        except MemoryError:  # NOTE: the record is kept; what has been done must not look undone for want of a line
+            pass
 
     def line(self, record: "tuple[int, int, int, int, int, int]") -> str:
         """One record as people read it."""

@@ -9,7 +9,7 @@ address that holds them all gives one up to another address.
 
 from micropython import const
 
-from app.firewall import TLS, Firewall
+from app.firewall import TLS, Firewall, parse_all
 from base.allowance import Allowance
 from base.ticks import ticks_diff
 
@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from app.config import Config
     from app.sessions import Session
+    from app.settings import Commit
 
 # Why a connection may not come in; numbers are those of app.sessions.
 LETS_IN = const(-1)
@@ -64,9 +65,10 @@ class Door:
         self._handshakes = _Rate(now, _MINUTE_MS)
         self.firewall = Firewall(config["firewall"])  # type: ignore[arg-type]
 
-    def reload(self) -> None:
-        """The configured rules have changed."""
-        self.firewall.replace(self._config["firewall"])  # type: ignore[arg-type]
+    def prepare(self, config: "Config") -> "Commit":
+        """The configured rules change (app.settings)."""
+        rules = parse_all(config["firewall"])  # type: ignore[arg-type]
+        return lambda: self.firewall.use(rules)
 
     def refusal(self, now: int, service: int, peer: bytes) -> int:
         """Why this connection may not come in, LETS_IN if it may. May close a silent session."""

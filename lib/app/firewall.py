@@ -9,6 +9,10 @@ plain DLMS for private networks only, TLS for everybody, for it asks for a certi
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Rule = tuple[bool, int, int, int]
+
 DLMS = const(0)
 TLS = const(1)
 LOCAL = const(2)
@@ -28,7 +32,12 @@ DEFAULTS = (
 )
 
 
-def parse(rule: object) -> "tuple[bool, int, int, int]":
+def parse_all(rules: "list[str]") -> "list[Rule]":
+    """The rules with the defaults behind them. ValueError."""
+    return [parse(rule) for rule in rules] + [parse(rule) for rule in DEFAULTS]
+
+
+def parse(rule: object) -> "Rule":
     """(allows, mask of services, network, bits of it that count); ValueError in words."""
     words = rule.split() if isinstance(rule, str) else []
     if len(words) != 3 or words[0] not in ("allow", "deny"):
@@ -59,14 +68,12 @@ class Firewall:
     """`rules` as texts, all valid (ValueError); `denied` counts per service."""
 
     def __init__(self, rules: "list[str]") -> None:
-        self._rules: "list[tuple[bool, int, int, int]]" = []
+        self._rules = parse_all(rules)
         self.denied = [0] * len(SERVICES)
-        self.replace(rules)
 
-    def replace(self, rules: "list[str]") -> None:
-        """From now on these, for connections that come; those that are open stay."""
-        self._rules = [parse(rule) for rule in rules]
-        self._rules.extend([parse(rule) for rule in DEFAULTS])
+    def use(self, rules: "list[Rule]") -> None:
+        """From now on these (of `parse_all`), for connections that come; those that are open stay."""
+        self._rules = rules
 
     def allows(self, service: int, peer: "bytes | bytearray | memoryview") -> bool:
         """May the IPv4 address `peer` (4 octets; empty = not known) use `service`? Counts a no."""

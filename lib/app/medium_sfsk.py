@@ -8,12 +8,13 @@ from app.media import Side
 from app.own_sfsk import SfskSource
 from dlms.cosem.sfsk import sfsk_objects
 from plc.sfsk.segment import Segment
-from plc.sfsk.settings import Settings
+from plc.sfsk.settings import Settings, minute_of_day
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from app.config import Config
     from app.media import Around
+    from app.settings import Commit
 
 
 def build(around: "Around") -> Side:
@@ -22,12 +23,12 @@ def build(around: "Around") -> Side:
     segment = Segment(settings, around.port, around.table, around.sink, around.log)
     segment.initiator.registrar.access = around.access
 
-    def change_window() -> None:
-        start, end = (around.config.text("sfsk.operating_window." + edge) for edge in ("start", "end"))
-        segment.window.change(start, end)  # counts from the next second on, when the time is told
+    def prepare(ahead: "Config") -> "Commit":
+        start, end = (minute_of_day(ahead.text("sfsk.operating_window." + edge)) for edge in ("start", "end"))
+        return lambda: segment.window.change(start, end)  # counts from the next second on, when the time is told
 
-    around.settings.register("sfsk.operating_window.start", change_window)
-    around.settings.register("sfsk.operating_window.end", change_window)
+    around.settings.register("sfsk.operating_window.start", prepare)
+    around.settings.register("sfsk.operating_window.end", prepare)
     side = Side(segment, sfsk_objects(SfskSource(segment.cosem, around.settings)))
     side.management = segment.management
     return side

@@ -8,11 +8,12 @@ from micropython import const
 from base import events
 from base.log import NOTICE
 from dlms.cosem.clock import Clock, apply
+from dlms.cosem.local_time import LocalTime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from app.config import Config
-    from app.settings import Settings
+    from app.settings import Commit, Settings
     from base.log import Log
 
 _CLOCK_IS_SET = const(1700000000)  # 2023-11: a wall clock before that has never been set
@@ -67,12 +68,18 @@ def own_clock(clock: "object", log: "Log", config: "Config", settings: "Settings
     """The Clock with its settings, which follows their changes."""
     made = Clock(WallClock(clock, log, settings))
 
-    def take() -> None:
+    def prepare(ahead: "Config") -> "Commit":
+        rules = LocalTime()
         for attribute, path in _PATHS:
-            value = config[path]
-            apply(made.rules, attribute, unhexlify(value) if isinstance(value, str) else value)  # type: ignore[arg-type]
+            value = ahead[path]
+            apply(rules, attribute, unhexlify(value) if isinstance(value, str) else value)  # type: ignore[arg-type]
 
-    take()
+        def commit() -> None:
+            made.rules = rules
+
+        return commit
+
+    prepare(config)()
     for _, path in _PATHS:
-        settings.register(path, take)
+        settings.register(path, prepare)
     return made

@@ -26,7 +26,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.config import Config
     from app.own_device import Parts
+    from app.settings import Commit
     from dlms.axdr import Reader, Writer
     from dlms.cosem.object import CosemObject
     from dlms.cosem.values import Value
@@ -70,7 +72,6 @@ class OwnRestart:
     """
 
     def __init__(self, parts: "Parts", store: "FileStore", restart: "Callable[[], None]") -> None:
-        self._config = parts.config
         self._settings = parts.settings
         self._log = parts.log
         self._serial = parts.serial
@@ -84,8 +85,8 @@ class OwnRestart:
         self._confirm_after: "int | None" = None
         self._last: "tuple[int, int] | None" = None  # day of month and second of day looked at last
         for path in _PATHS:
-            parts.settings.register(path, self._load)
-        self._load()
+            parts.settings.register(path, self._prepare)
+        self._prepare(parts.config)()
 
     def objects(self) -> "list[CosemObject]":
         """For everybody who has authenticated; the times are written by management."""
@@ -176,10 +177,15 @@ class OwnRestart:
 
     # --- schedules ---
 
-    def _load(self) -> None:
-        """The times as the configuration has them now."""
-        self._times = [unhexlify(self._config.text(path)) for path in _PATHS]
-        self._generation += 1
+    def _prepare(self, config: "Config") -> "Commit":
+        """The times change (app.settings)."""
+        times = [unhexlify(config.text(path)) for path in _PATHS]
+
+        def commit() -> None:
+            self._times = times
+            self._generation += 1
+
+        return commit
 
     def _run_schedules(self, now: int) -> None:
         moment = self.moment()

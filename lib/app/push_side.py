@@ -65,6 +65,8 @@ class PushSide:
         self._sap_list = parts.sap_list()
         self._invoke_id = 0
         self._seal = seal
+        self._sealed = seal.seal if seal is not None else None  # bound once: `apply` must not allocate
+        self._origin = self._add_origin
         own = OwnEvents(log, parts.table, parts.serial, route.slab.size, parts.clock.calendar)  # type: ignore[attr-defined]
         own.health = self._health
         self.own = own
@@ -86,21 +88,21 @@ class PushSide:
         return PushRing(store, octets // SEGMENTS, self._route.slab.size + HEADER_LEN)
 
     def apply(self) -> None:
-        """Take over what settings may change while running."""
+        """Take over what settings may change while running. Allocates nothing (app.settings)."""
         config, pace, keeper = self._parts.config, self.pace, self.keeper
-        relay = config.text("push.relay")
+        relay, seal, own = config["push.relay"], self._seal if config["push.cipher"] else None, self.own
         self._route.is_relaying = relay != "drop"
-        self._route.add_origin = self._add_origin if relay == "add_origin_header" else None
-        seal = self._seal if config["push.cipher"] else None
-        self.turns.seal = seal.seal if seal is not None else None
+        self._route.add_origin = self._origin if relay == "add_origin_header" else None
+        self.turns.seal = self._sealed if seal is not None else None
         self.turns.is_mute = bool(config["push.cipher"]) and (seal is None or not seal.can_seal())
-        self.own.front, self.own.back = (push_seal.FRONT_LEN, push_seal.BACK_LEN) if seal is not None else (0, 0)
-        self.own.kinds = 0 if self.turns.is_mute else (
+        own.front = push_seal.FRONT_LEN if seal is not None else 0
+        own.back = push_seal.BACK_LEN if seal is not None else 0
+        own.kinds = 0 if self.turns.is_mute else (
             (TOPOLOGY | JOIN) * config.number("push.topology")
             | ALARM * config.number("push.alarms")
             | SECURITY * config.number("push.security")
         )
-        self.own.as_event = config.text("push.form") == "event"
+        own.as_event = config["push.form"] == "event"
         self.turns.batch = min(config.number("push.batch"), MOST_ROWS)
         self.turns.late_s = config.number("push.late_s")
         pace.random_s, pace.retries = config.number("push.random_s"), config.number("push.retries")
@@ -120,7 +122,7 @@ class PushSide:
             "relay", "cipher", "topology", "alarms", "security", "form", "batch", "late_s", "random_s", "retries",
             "retry_min_s", "retry_max_s", "retry_exponent", "heartbeat_s", "flash_after_s", "flash_writes",
         ):  # fmt: skip
-            settings.register("push." + name, self.apply)
+            settings.register("push." + name, lambda ahead: self.apply)
 
     # --- what the parts ask for ---
 

@@ -3,14 +3,15 @@
 
 A change is merged over what config.json holds, checked by the schema as the file is, and the
 file is replaced in one step; only then does anything take effect: at once where somebody has
-registered for it, else at the next start. Law: whole or not at all, in the file and in RAM.
+registered for it, else at the next start. Law: whole or not at all, in the file and in RAM; so
+whatever needs memory is made before the file is written.
 """
 
 import json
 
 from micropython import const
 
-from app.config import FILE, flatten, merge, parse, put_into, row_of
+from app.config import FILE, Config, flatten, merge, parse, put_into, row_of
 from app.schema import LIVE, SCHEMA, default_of
 from app.schema_checks import check_together
 from base import events
@@ -23,11 +24,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.config import Config
     from base.log import Log
     from hal.store import FileStore
 
     Changes = list[tuple[str, object]]
+    Commit = Callable[[], None]
 
 _MOST_OCTETS = const(16384)  # that hal.store.read_text takes at the next start
 # Wear and stalls: a flash write each, so 20 in a row and then one in 15 s (2.1 million in a year would
@@ -44,16 +45,17 @@ class Settings:
         self._config = config
         self._log = log
         self._waiting: "dict[str, object]" = {}  # in the file, not in effect before a restart
-        self._live: "dict[str, Callable[[], None]]" = {}
+        self._live: "dict[str, Callable[[Config], Commit]]" = {}
         self._left = _BURST
         self._refilled_at: "int | None" = None
         self.complaint = ""
 
-    def register(self, path: str, apply: "Callable[[], None]") -> None:
-        """`apply()` puts a changed setting into effect; it reads the running configuration and must not fail."""
+    def register(self, path: str, prepare: "Callable[[Config], Commit]") -> None:
+        """`prepare(config)` makes what a changed setting needs, of the configuration as it will be, and returns
+        `commit()`, which puts it into effect: once the file has it, so it neither fails nor allocates."""
         if path not in LIVE:
             raise LocalError("%s is not said to be live in app.schema" % path)
-        self._live[path] = apply
+        self._live[path] = prepare
 
     def value(self, path: str) -> object:
         """What config.json says: in effect now, or after a restart."""
@@ -70,11 +72,10 @@ class Settings:
     def change_text(self, now: int, text: bytes) -> int:
         """Change what a JSON object as in config.json names; null = its default. A Data-Access-Result."""
         try:
-            tree = parse(str(text, "utf-8"))
-            if not isinstance(tree, dict):
-                raise ValueError("no object {...}")
-            changes = flatten(tree)
-        except (ValueError, RuntimeError, MemoryError) as error:  # the last two: nested too deep
+            changes = _changes_in(text)
+        except MemoryError:
+            return self._wait("no memory for it just now")
+        except (ValueError, RuntimeError) as error:  # the last: nested too deep
             return self._refuse(["not readable as JSON (%s)" % error])
         return self.change_all(now, changes)
 
@@ -82,8 +83,14 @@ class Settings:
         """Change several settings together, all or none; None = the default. A Data-Access-Result:
 
         OTHER_REASON: not allowed, `complaint` says why; TEMPORARY_FAILURE: too many changes in a
-        short time; HARDWARE_FAULT: the flash refused. Nothing has changed then.
+        short time, or no memory; HARDWARE_FAULT: the flash refused. Nothing has changed then.
         """
+        try:
+            return self._change(now, changes)
+        except MemoryError:
+            return self._wait("no memory for it just now")
+
+    def _change(self, now: int, changes: "Changes") -> int:
         changes = [(path, _default(path) if value is None else value) for path, value in changes]
         errors: "list[str]" = []
         stored = self._stored()
@@ -95,11 +102,11 @@ class Settings:
         if not changes:
             return SUCCESS
         if not self._may_write(now):
-            self.complaint = "too many changes in a short time"
-            return TEMPORARY_FAILURE
+            return self._wait("too many changes in a short time")
+        step = _Step(self._config, self._live, stored, changes)
         result = self._keep(_as_json(stored))
         if result == SUCCESS:
-            self._take(changes)
+            self._take(step)
         return result
 
     def text(self) -> bytes:
@@ -117,6 +124,10 @@ class Settings:
         self.complaint = "\n".join(errors)
         self._log.add(WARNING, events.SETTING_REFUSED, a=len(errors))
         return OTHER_REASON
+
+    def _wait(self, why: str) -> int:
+        self.complaint = why
+        return TEMPORARY_FAILURE
 
     def _may_write(self, now: int) -> bool:
         if self._refilled_at is None or self._left >= _BURST:
@@ -144,29 +155,44 @@ class Settings:
         self._config.is_changed = True
         return SUCCESS
 
-    def _take(self, changes: "Changes") -> None:
-        """The file has them: log each, let those work at once that can."""
-        for path, value in changes:
-            self._log.add(NOTICE, events.SETTING_CHANGED, a=_number(path), b=value if isinstance(value, int) else 0)
-            self._waiting[path] = value
-        live = [(path, value) for path, value in changes if path in self._live]
-        if live and self._fit(live):
-            for path, value in live:
-                self._config.put(path, value)
-            for path, _ in live:
-                self._live[path]()
-        for path in list(self._waiting):
-            if self._waiting[path] == self._config[path]:
-                del self._waiting[path]
+    def _take(self, step: "_Step") -> None:
+        """The file has it: from here on nothing allocates."""
+        for number, value in step.records:
+            self._log.add(NOTICE, events.SETTING_CHANGED, a=number, b=value)
+        self._waiting = step.waiting
+        self._config.replace(step.running)
+        for commit in step.commits:
+            commit()
 
-    def _fit(self, live: "Changes") -> bool:
-        """NOTE: where others of the same change wait for a restart, the live ones alone may not go together."""
-        running = self._config.values()
-        running.update(live)
+
+class _Step:
+    """All that a change needs once the file has it: `running` and `waiting` settings, log records, commits."""
+
+    def __init__(
+        self,
+        config: "Config",
+        live: "dict[str, Callable[[Config], Commit]]",
+        stored: "dict[str, object]",
+        changes: "Changes",
+    ) -> None:
+        self.running = config.values()
+        at_once = [(path, value) for path, value in changes if path in live]
+        self.running.update(at_once)
         errors: "list[str]" = []
-        check_together(running, errors)
-        return not errors
+        check_together(self.running, errors)
+        if errors:  # NOTE: where others of the same change wait for a restart, the live ones alone may not go together
+            self.running, at_once = config.values(), []
+        ahead = Config(self.running, config.source, [])
+        self.commits = [live[path](ahead) for path, _ in at_once]
+        self.waiting = {path: value for path, value in stored.items() if value != self.running[path]}
+        self.records = [(_number(path), value if isinstance(value, int) else 0) for path, value in changes]
 
+
+def _changes_in(text: bytes) -> "Changes":
+    tree = parse(str(text, "utf-8"))
+    if not isinstance(tree, dict):
+        raise ValueError("no object {...}")
+    return flatten(tree)
 
 
 def _number(path: str) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from app.forwarder import Forwarder
     from app.own_device import Parts
     from app.push import PushRoute
-    from app.settings import Settings
+    from app.settings import Commit, Settings
     from app.supervisor import Duty
     from app.tls_identity import TlsIdentity
     from base.log import Log
@@ -87,13 +87,18 @@ def push_duties(
     return () if side is None else side.duties
 
 
-def live_settings(settings: "Settings", config: "Config", log: "Log") -> None:
+def live_settings(settings: "Settings", log: "Log") -> None:
     """Settings of nobody in particular that a change puts into effect at once."""
 
-    def set_level() -> None:
-        log.level = LEVELS.index(config.text("log_level"))
+    def prepare(ahead: "Config") -> "Commit":
+        level = LEVELS.index(ahead.text("log_level"))
 
-    settings.register("log_level", set_level)
+        def commit() -> None:
+            log.level = level
+
+        return commit
+
+    settings.register("log_level", prepare)
 
 
 def image_transfer(config: "Config", store: "FileStore", log: "Log") -> "ImageTransfer | None":

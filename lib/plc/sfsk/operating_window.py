@@ -22,15 +22,16 @@ class OperatingWindow:
     """`set_clock` at least once a day while the window is not the whole day."""
 
     def __init__(self, settings: "Settings") -> None:
-        self.change(settings.text("operating_window.start"), settings.text("operating_window.end"))
+        start, end = settings.text("operating_window.start"), settings.text("operating_window.end")
+        self.change(minute_of_day(start), minute_of_day(end))
         self._is_known = False
         self._set_at = 0
         self._set_s = 0
 
-    def change(self, start: str, end: str) -> None:
-        """From now on the window is "HH:MM" to "HH:MM"."""
-        self._start = minute_of_day(start)
-        self._end = minute_of_day(end)
+    def change(self, start: int, end: int) -> None:
+        """From now on the window is from minute `start` to `end` of the day."""
+        self._start = start
+        self._end = end
 
     @property
     def is_whole_day(self) -> bool:
