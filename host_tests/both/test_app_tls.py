@@ -37,7 +37,13 @@ class Library:
         self.contexts.append((cert, key, ca))
         return self.contexts[-1]
 
+    def client_context(self, ca, cert, key):
+        if ca == b"bad":
+            raise ValueError("invalid cert")
+
     def secure(self, context, stream):
+        stream.context = context
+        stream.on_shaken = None
         return stream
 
     async def pair_fits(self, cert, key):
@@ -114,7 +120,15 @@ async def _changed(identity, own, ca):
     return identity.last_result
 
 
-async def test_a_change_is_checked_written_and_in_force_and_a_bad_one_changes_nothing():
+def _come_in(identity):
+    """A head-end shakes hands: the context it met."""
+    stream = identity.secure(Stream())
+    if stream.on_shaken is not None:
+        stream.on_shaken()
+    return stream.context
+
+
+async def test_a_change_is_checked_in_force_and_written_once_proven_and_a_bad_one_changes_nothing():
     for own, ca, expected in (
         (_OTHER, None, tls_identity.GOOD),
         (None, b"new", tls_identity.GOOD),
@@ -126,13 +140,95 @@ async def test_a_change_is_checked_written_and_in_force_and_a_bad_one_changes_no
         identity, store = _identity(library=library)
         identity.load()
         before, made = dict(store.files), len(library.contexts)
-        assert await _changed(identity, own, ca) == expected
+        result = await _changed(identity, own, ca)
+        task = asyncio.create_task(identity.run(None))
         if expected == tls_identity.GOOD:
+            assert result == tls_identity.ON_TRIAL and store.files == before
+            assert _come_in(identity) == library.contexts[-1]
+            await settle()
+            assert identity.last_result == expected and sorted(store.files) == sorted(before)
             assert store.files[OWN_FILE] == (own or before[OWN_FILE])
             assert store.files[CA_FILE] == (ca or before[CA_FILE])
             assert library.contexts[-1] == split(store.files[OWN_FILE]) + (store.files[CA_FILE],)
         else:
-            assert store.files == before and len(library.contexts) == made
+            assert result == expected and store.files == before and len(library.contexts) == made
+        task.cancel()
+
+
+async def _on_trial(own, ca, trial_ms=60000):
+    """(identity, store, task) with what is given on trial."""
+    identity, store = _identity()
+    identity.load()
+    identity.trial_ms = trial_ms
+    task = asyncio.create_task(identity.run(None))
+    assert identity.offer(own, ca)
+    await settle()
+    assert identity.last_result == tls_identity.ON_TRIAL
+    return identity, store, task
+
+
+async def test_what_nobody_comes_in_with_is_taken_back():
+    identity, store, task = await _on_trial(_OTHER, b"wrong", 30)
+    before, begun = dict(store.files), identity.secure(Stream())
+    await asyncio.sleep_ms(60)
+    assert identity.last_result == tls_identity.NOT_PROVEN and store.files == before and store.writes == 0
+    assert identity.certificate() == _CERT and _come_in(identity) == (_CERT, _KEY, b"ca")
+    begun.on_shaken()  # too late
+    await settle()
+    assert identity.last_result == tls_identity.NOT_PROVEN and store.files == before
+    assert [identity._log.record(back)[4] for back in (1, 0)] == [tls_identity.ON_TRIAL, tls_identity.NOT_PROVEN]
+    task.cancel()
+
+
+async def test_the_next_start_knows_nothing_of_a_trial():
+    _, store, task = await _on_trial(None, b"wrong")
+    task.cancel()
+    identity, _ = _identity(dict(store.files))
+    assert identity.load() == tls_identity.GOOD and identity.ca() == b"ca"
+
+
+async def test_certificate_and_ca_can_be_on_trial_together_and_only_a_session_with_both_proves_them():
+    identity, store, task = await _on_trial(_OTHER, None)
+    with_one = identity.secure(Stream())
+    assert identity.offer(None, b"new")
+    await settle()
+    with_one.on_shaken()
+    await settle()
+    assert identity.last_result == tls_identity.ON_TRIAL and store.writes == 0
+    assert _come_in(identity) == split(_OTHER) + (b"new",)
+    await settle()
+    assert identity.last_result == tls_identity.GOOD
+    assert store.files == {OWN_FILE: _OTHER, CA_FILE: b"new"}
+    task.cancel()
+
+
+async def test_both_are_taken_back_together():
+    identity, _, task = await _on_trial(_OTHER, None, 50)
+    assert identity.offer(None, b"wrong")
+    await asyncio.sleep_ms(120)
+    assert identity.last_result == tls_identity.NOT_PROVEN
+    assert _come_in(identity) == (_CERT, _KEY, b"ca")
+    task.cancel()
+
+
+async def test_an_offer_that_is_refused_leaves_a_trial_as_it_is():
+    identity, store, task = await _on_trial(_OTHER, None)
+    assert identity.offer(None, b"bad")
+    await settle()
+    assert identity.last_result == tls_identity.NOT_READABLE
+    assert _come_in(identity)[:2] == split(_OTHER)
+    await settle()
+    assert identity.last_result == tls_identity.GOOD and store.files[OWN_FILE] == _OTHER
+    task.cancel()
+
+
+async def test_where_nobody_can_be_locked_out_a_change_is_kept_at_once():
+    for files, listens in (({OWN_FILE: _CERT + _KEY}, True), (None, False)):
+        identity, store = _identity(files)
+        identity._listens = listens
+        identity.load()
+        assert await _changed(identity, None, b"new") == tls_identity.GOOD
+        assert store.files == {OWN_FILE: _CERT + _KEY, CA_FILE: b"new"}
 
 
 async def test_flash_that_refuses_leaves_the_old_identity_in_force():
@@ -143,8 +239,13 @@ async def test_flash_that_refuses_leaves_the_old_identity_in_force():
         raise OSError(28)
 
     store.begin = full
-    assert await _changed(identity, _OTHER, None) == tls_identity.NOT_WRITTEN
-    assert identity.certificate() == _CERT
+    assert await _changed(identity, _OTHER, None) == tls_identity.ON_TRIAL
+    task = asyncio.create_task(identity.run(None))
+    _come_in(identity)
+    await settle()
+    assert identity.last_result == tls_identity.NOT_WRITTEN
+    assert identity.certificate() == _CERT and _come_in(identity)[0] == _CERT
+    task.cancel()
 
 
 def _set(item, octets):

@@ -139,12 +139,17 @@ def test_certificate_and_ca_are_changed_over_dlms_and_bad_ones_change_nothing(si
         stack.until(lambda: bytes(hes.get(*CERTIFICATE, 2)) != before, TIMEOUT_S, "the new certificate")
         hes.set(*CA, 2, Typed(OCTET_STRING, site.stranger.der))
         stack.until(lambda: bytes(hes.get(*CA, 2)) == site.stranger.der, TIMEOUT_S, "the new CA")
-        assert hes.get(*STATE, 2)[:2] == [0, "good"]
+        assert hes.get(*STATE, 2)[:2] == [6, "on trial"]
+        assert site.is_refused(site.good)  # a refused handshake proves nothing
+        assert hes.get(*STATE, 2)[:2] == [6, "on trial"]
+        assert (stack.state_dir / "tls-own.der").read_bytes() != stranger
+        with site.connect(site.context(site.stranger, site.stranger.issue("hes"))) as secured:
+            assert GuruxHes(secured).sap_list()
+        stack.until(lambda: hes.get(*STATE, 2)[:2] == [0, "good"], TIMEOUT_S, "kept")
         hes.release()
     assert (stack.state_dir / "tls-own.der").read_bytes() == stranger
+    assert (stack.state_dir / "tls-ca.der").read_bytes() == site.stranger.der
     assert site.is_refused(site.good)
-    with site.connect(site.context(site.stranger, site.stranger.issue("hes"))) as secured:
-        assert GuruxHes(secured).sap_list()
 
 
 def bytes_of(own):

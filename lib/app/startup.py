@@ -120,7 +120,8 @@ def tls_identity(
     from app.tls_identity import TlsIdentity
     from hal import tls
 
-    identity = TlsIdentity(store, tls, bool(config["tls.client_certificate"]), log)
+    listens = config.number("tls.port") != 0
+    identity = TlsIdentity(store, tls, bool(config["tls.client_certificate"]), log, listens)
     identity.pause = LinePause(forwarder, clock, config.number("tls.line_wait_ms"))
     return identity
 

@@ -3,8 +3,9 @@
 
 tls-own.der = certificate and private key, DER, one behind the other (so that one rename changes
 both); tls-ca.der = the certificate that signs the peers'. New ones come over DLMS, are tried in a
-handshake with ourselves and only then replace the old. Sessions that are open keep what they began
-with. Law: the key can be written and never read.
+handshake with ourselves and are then in force on trial: in RAM, until a head-end has come in with
+them; only then are they written. Sessions that are open keep what they began with. Laws: the key
+can be written and never read; what nobody can come in with does not stay.
 """
 
 import asyncio
@@ -16,15 +17,21 @@ from base.log import NOTICE, WARNING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.line_pause import LinePause
     from app.supervisor import Duty
     from base.log import Log
     from hal.store import FileStore
 
+    InForce = tuple[bytes | None, bytes | None, object]  # own file, CA, the server's context
+
 OWN_FILE = "tls-own.der"
 CA_FILE = "tls-ca.der"
+BOTH_FILE = "tls-both.der"  # the two, one behind the other, from a change's first write to its last
 MAX_LEN = const(4096)  # octets of either; a P-256 certificate has 500 to 1,000, its key 121
 _SEQUENCE = const(0x30)
+TRIAL_MS = const(900000)  # a head-end that rotates certificates connects again at once, its operator within this
 
 # What became of the last change, and why TLS is off (event tls-off).
 GOOD = const(0)
@@ -33,7 +40,12 @@ NOT_READABLE = const(2)  # no DER, or not two parts
 NOT_A_PAIR = const(3)  # the key is not the certificate's
 NOT_WRITTEN = const(4)  # flash refused; the old one is in force
 CHECKING = const(5)
-RESULTS = ("good", "not there", "not readable", "key does not fit", "not written", "checking")
+ON_TRIAL = const(6)  # in force, not on flash yet
+NOT_PROVEN = const(7)  # nobody came in with it: the old one is in force again
+RESULTS = (
+    "good", "not there", "not readable", "key does not fit", "not written", "checking", "on trial",
+    "taken back: nobody connected",
+)  # fmt: skip
 
 
 def split(octets: bytes) -> "tuple[bytes, bytes]":
@@ -59,18 +71,24 @@ def _sequence_len(octets: bytes, off: int) -> int:
 
 
 class TlsIdentity:
-    """`library` = hal.tls; `asks_peer` False: head-ends need no certificate."""
+    """`library` = hal.tls; `asks_peer` False: head-ends need no certificate; `listens` False: none come in by TLS,
+    so none can be locked out."""
 
-    def __init__(self, store: "FileStore", library: object, asks_peer: bool, log: "Log") -> None:
+    def __init__(self, store: "FileStore", library: object, asks_peer: bool, log: "Log", listens: bool = True) -> None:
         self._store = store
         self._library = library
         self._asks_peer = asks_peer
+        self._listens = listens
         self._log = log
         self._own: "bytes | None" = None
         self._ca: "bytes | None" = None
         self._offered: "tuple[bytes | None, bytes | None] | None" = None
         self._wake = asyncio.Event()
         self._server: object = None
+        self._before: "InForce | None" = None  # while something is on trial: what was in force before it
+        self._trial = 0  # counts trials
+        self._is_proven = False  # and is to be written
+        self.trial_ms = TRIAL_MS
         self.last_result = NOT_THERE
         self.pause: "LinePause | None" = None  # of the line, for each step of a handshake
 
@@ -81,7 +99,7 @@ class TlsIdentity:
         result = NOT_THERE
         if self._library.is_available():  # type: ignore[attr-defined]
             try:
-                self._own, self._ca = self._read(OWN_FILE), self._read(CA_FILE)
+                self._own, self._ca = self._read_both()
                 result = self._make_server(self._own, self._ca)
             except (ValueError, OSError, MemoryError):
                 result = NOT_READABLE
@@ -96,6 +114,8 @@ class TlsIdentity:
             raise OSError("no TLS identity")
         secured = self._library.secure(self._server, stream)  # type: ignore[attr-defined]
         secured.pause = self.pause
+        if self._before is not None:
+            secured.on_shaken = self._prover()
         return secured
 
     async def connect(self, host: str, port: int, name: str) -> object:
@@ -135,35 +155,83 @@ class TlsIdentity:
         return True
 
     async def run(self, duty: "Duty") -> None:
-        """Checks what is offered, one at a time; for ever."""
+        """Checks what is offered, one at a time, and ends trials; for ever."""
         while True:
-            if self._offered is None:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
+            if self._is_proven:
+                self._tell(self._keep(GOOD))
+            elif self._offered is not None:
+                try:
+                    result = await self._change(*self._offered)
+                finally:
+                    self._offered = None
+                self._tell(result)
+            elif not await self._is_woken():
+                self._take_back()
+                self._tell(NOT_PROVEN)
+
+    def _tell(self, result: int) -> None:
+        self.last_result = result
+        self._log.add(WARNING if result == NOT_PROVEN else NOTICE, events.TLS_CHANGED, a=result)
+
+    async def _is_woken(self) -> bool:
+        """Wait for something to do; False: the time of a trial is over."""
+        if self._before is None:
+            await self._wake.wait()
+        else:
             try:
-                self.last_result = await self._change(*self._offered)
-            finally:
-                self._offered = None
-            self._log.add(NOTICE, events.TLS_CHANGED, a=self.last_result)
+                await asyncio.wait_for_ms(self._wake.wait(), self.trial_ms)
+            except asyncio.TimeoutError:
+                return self._is_proven or self._offered is not None
+        self._wake.clear()
+        return True
 
     async def _change(self, own: "bytes | None", ca: "bytes | None") -> int:
         try:
             if own is not None and not await self._library.pair_fits(*split(own)):  # type: ignore[attr-defined]
                 return NOT_A_PAIR
+            if ca is not None:
+                self._library.client_context(ca, None, None)  # type: ignore[attr-defined]
+            if self._is_proven:  # meanwhile
+                self._tell(self._keep(GOOD))
+            before = (self._own, self._ca, self._server)
             next_own, next_ca = own or self._own, ca or self._ca
             result = self._make_server(next_own, next_ca)
         except (ValueError, OSError, MemoryError):
             return NOT_READABLE
-        try:
-            for name, octets in ((OWN_FILE, own), (CA_FILE, ca)):
-                if octets is not None:
-                    self._write(name, octets)
-        except OSError:
-            self.load()
-            return NOT_WRITTEN
         self._own, self._ca = next_own, next_ca
+        self._before = self._before or before
+        self._trial += 1
+        if self._listens and before[2] is not None:
+            return ON_TRIAL
+        return self._keep(result)
+
+    def _prover(self) -> "Callable[[], None]":
+        """To be called when somebody has come in with what is in force now."""
+        trial = self._trial
+
+        def prove() -> None:
+            # NOTE: whoever came in with the one before proves nothing.
+            if self._before is not None and trial == self._trial:
+                self._is_proven = True
+                self._wake.set()
+
+        return prove
+
+    def _keep(self, result: int) -> int:
+        """Write what is in force; when flash refuses, what was before it is."""
+        try:
+            self._write_both(self._own, self._ca)
+        except OSError:
+            self._take_back()
+            return NOT_WRITTEN
+        self._before, self._is_proven = None, False
         return result
+
+    def _take_back(self) -> None:
+        """What was in force before the trial is again; needs no memory."""
+        if self._before is not None:
+            self._own, self._ca, self._server = self._before
+        self._before, self._is_proven = None, False
 
     def _make_server(self, own: "bytes | None", ca: "bytes | None") -> int:
         """ValueError, and nothing changed, when one of them is not usable."""
@@ -176,14 +244,42 @@ class TlsIdentity:
 
     # --- files ---
 
-    def _read(self, name: str) -> "bytes | None":
-        octets = bytearray(MAX_LEN + 1)
+    def _read_both(self) -> "tuple[bytes | None, bytes | None]":
+        """What is on flash; a change that was cut off in its middle is brought to its end."""
+        both = self._read(BOTH_FILE, 2 * MAX_LEN)
+        if both is None:
+            return self._read(OWN_FILE), self._read(CA_FILE)
+        cut = _sequence_len(both, 0)
+        cut += _sequence_len(both, cut)
+        self._spread(both[:cut], both[cut:])
+        return both[:cut], both[cut:]
+
+    def _write_both(self, own: "bytes | None", ca: "bytes | None") -> None:
+        """OSError: what is on flash has not changed."""
+        if own is None or ca is None:
+            self._write(OWN_FILE if ca is None else CA_FILE, own or ca)
+        else:
+            self._write(BOTH_FILE, own, ca)  # NOTE: a new one beside an old one might let nobody in
+            self._spread(own, ca)
+
+    def _spread(self, own: bytes, ca: bytes) -> None:
+        try:
+            self._write(OWN_FILE, own)
+            self._write(CA_FILE, ca)
+            self._store.remove(BOTH_FILE)
+        except OSError:  # the file of both holds until the next start, which tries again
+            pass
+
+    def _read(self, name: str, most: int = MAX_LEN) -> "bytes | None":
+        octets = bytearray(most + 1)
         n = self._store.load(name, memoryview(octets), 0)
-        if n > MAX_LEN:
-            raise ValueError("over %d octets" % MAX_LEN)
+        if n > most:
+            raise ValueError("over %d octets" % most)
         return bytes(octets[:n]) if n else None
 
-    def _write(self, name: str, octets: bytes) -> None:
+    def _write(self, name: str, first: "bytes | None", second: bytes = b"") -> None:
         self._store.begin(name)
-        self._store.write(octets)
+        for octets in (first, second):
+            if octets:
+                self._store.write(octets)
         self._store.commit()

@@ -20,6 +20,8 @@ except ImportError:  # an interpreter built without it: the listener says so
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tls import SSLContext
 
 _MP_STREAM_POLL = const(3)
@@ -67,6 +69,7 @@ class TlsStream(asyncio.StreamReader):
         self._secured = secured
         self._raw = raw
         self.pause: "object | None" = None  # begin() and end() around each step of the handshake
+        self.on_shaken: "Callable[[], None] | None" = None  # the peer has sent octets: the handshake is over
 
     async def readinto(self, buf: memoryview) -> "int | None":  # type: ignore[override]
         """As asyncio.Stream.readinto; a peer whose certificate is refused is an OSError too."""
@@ -89,6 +92,8 @@ class TlsStream(asyncio.StreamReader):
             pause.end()  # type: ignore[attr-defined]
         if n is not None:
             self.pause = None
+        if n and self.on_shaken is not None:
+            self.on_shaken()
         return n
 
     async def wait_closed(self) -> None:
