@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from base.log import Log
     from hal.store import FileStore
 
-    InForce = tuple[bytes | None, bytes | None, object]  # own file, CA, the server's context
+    Active = tuple[bytes | None, bytes | None, object]  # own file, CA, the server's context
 
 OWN_FILE = "tls-own.der"
 CA_FILE = "tls-ca.der"
@@ -85,7 +85,7 @@ class TlsIdentity:
         self._offered: "tuple[bytes | None, bytes | None] | None" = None
         self._wake = asyncio.Event()
         self._server: object = None
-        self._before: "InForce | None" = None  # while something is on trial: what was in force before it
+        self._before: "Active | None" = None  # while something is on trial: what was in force before it
         self._trial = 0  # counts trials
         self._is_proven = False  # and is to be written
         self.trial_ms = TRIAL_MS
