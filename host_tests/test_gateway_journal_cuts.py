@@ -8,7 +8,7 @@ must not get a row somebody has.
 
 import pytest
 
-from gateway.journal import Journal
+from gateway.journal import SCHEMA, Journal
 from gateway.registration import Table
 from hal.store import FileStore
 from host_tests.shim import FileSystem, PowerCut, every_cut
@@ -17,7 +17,7 @@ from plc.medium import NODE_FREE, NODE_QUARANTINED
 NOON = 1750000000
 
 
-def start(fs, schema=1, upgrades=None):
+def start(fs, schema=SCHEMA, upgrades=None):
     """The table as after a start on this flash."""
     from host_tests.shim import device
 
@@ -139,7 +139,7 @@ def test_a_cut_at_every_write_of_an_upgrade_leaves_the_old_or_the_new_schema():
         return kind, row + 1, name, until
 
     def act(fs):
-        return start(fs, 2, {1: upgrade})
+        return start(fs, SCHEMA + 1, {SCHEMA: upgrade})
 
     for fs, name in every_cut(five_meters, act):
         table, _ = act(fs)

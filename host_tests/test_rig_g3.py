@@ -13,7 +13,7 @@ from dlms.cosem.object import ROLE_PUBLIC
 from host_tests.rig_support.g3 import DIALECTS, g3_config, g3_rig
 from host_tests.rig_support.ledger import assert_at_rest, sap_of
 from host_tests.test_rig_own_device import get
-from plc.medium import NODE_ASSIGNED
+from plc.medium import NODE_ASSIGNED, NODE_ONLINE
 from tools.rig import Rig
 from tools.sim.g3.segment import meter_eui64
 
@@ -173,6 +173,49 @@ def test_a_rogue_and_a_wrong_psk_are_refused_and_counted_and_the_others_get_in(d
     assert b"ROGUE001".hex().upper().encode() not in value
     row = rig.table.find(liar)  # dialect L gives it a row only when it has shown that it knows its PSK
     assert dialect == "L" if row < 0 else rig.table.state(row) == NODE_ASSIGNED
+
+
+@pytest.mark.parametrize("is_expelled", (False, True))
+def test_a_joiner_that_never_finished_is_in_no_list_and_not_reached_before_and_after_a_power_cut(is_expelled):
+    liar = meter_eui64(2)
+
+    def prepare(sim):
+        psks.append(sim.nodes[liar].joining.supplicant.psk)
+        sim.nodes[liar].joining.supplicant.psk = bytes(range(16))
+
+    psks: list[bytes] = []
+    rig = g3_rig(3, "H", prepare=prepare, join_timeout_s=60)
+    rig.run_until_registered(2)
+    rig.run_until(lambda: rig.table.find(liar) >= 0, 600)
+    row = rig.table.find(liar)
+    if is_expelled:
+        assert rig.segment.kick(rig.now(), row)
+    again = Rig(sim=rig.sim, fs=rig.power_cut(), config=g3_config("H"))
+    again.run_until(lambda: again.segment.is_up, 60)
+    for one in (rig, again):
+        assert one.table.state(row) == NODE_ASSIGNED and one.table.published_cnt == 2
+    hes = again.connect()
+    assert hes.request(16, sap_of(row), GET)
+    again.run(60)
+    assert [reply for _, _, reply in hes.replies] == [bytes.fromhex("D80101")]
+    again.sim.nodes[liar].joining.supplicant.psk = psks[0]
+    again.run_until_registered(3, 3600)
+    assert again.table.find(liar) == row and again.table.published_cnt == 3
+    assert len(answers(again.connect(), 3)) == 3
+
+
+def test_a_join_that_ended_while_the_gateway_was_away_counts_when_it_is_back():
+    joiner = meter_eui64(2)
+    rig = g3_rig(2, "H")
+    rig.run_until(lambda: rig.table.find(joiner) >= 0, 600)
+    row, fs = rig.table.find(joiner), rig.power_cut()
+    rig.kernel.run_for(60_000_000)
+    assert rig.sim.nodes[joiner].is_member and rig.table.state(row) == NODE_ASSIGNED
+    again = Rig(sim=rig.sim, fs=fs, config=g3_config("H"))
+    again.run_until(lambda: again.segment.is_up, 60)
+    assert again.table.state(row) == NODE_ASSIGNED
+    again.run_until(lambda: again.table.state(row) == NODE_ONLINE, 120)
+    assert again.segment.counters.named("joined") <= 1
 
 
 def test_without_psks_nobody_joins_until_they_are_provided():

@@ -10,7 +10,7 @@ import pytest
 from host_tests.rig_support.ledger import ANSWERED, Ledger, assert_all_readable, assert_at_rest, numbered_rig, sap_of
 from host_tests.rig_support.meters import GENERAL_GLO, Numbered
 from host_tests.shim import PowerCut
-from plc.medium import NODE_FREE
+from plc.medium import NODE_FREE, NODE_ONLINE
 from tools.rig import Rig, fresh_flash
 from tools.sim.mac_frame import ADDR_NEW
 from tools.sim.options import ChipOptions, NodeOptions, SegmentOptions
@@ -142,6 +142,7 @@ def persisted(count: int):
     for number in range(1, count + 1):
         title = meter_title(number)
         row = first.table.add(title)
+        first.table.set_state(row, NODE_ONLINE, 1)
         sim.nodes[title].register(initiator, 0xC00, row + 1)
     return sim, first.power_cut()
 

@@ -6,6 +6,7 @@ from fakes import RamStore, make_table
 from app.console import Console
 from base import events
 from base.log import DEBUG, ERROR, NOTICE, WARNING, Log
+from plc.medium import NODE_ONLINE
 
 _METER = b"MMMM\x00\x00\x00\x01"
 
@@ -67,8 +68,10 @@ def test_saps_beyond_the_broadcast_sap_and_titles_of_six_octets():
 
 
 def test_records_are_printed_as_they_are_made_and_restored_nodes_without_records():
-    console, table = _console(3)
-    table.remove(1)
+    console, table = _console(4)
+    for row in range(3):
+        table.set_state(row, NODE_ONLINE, 1)
+    table.remove(1)  # and the fourth has never been there
     lines = []
     console.write = lines.append
     log = Log(4)

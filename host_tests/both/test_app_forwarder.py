@@ -48,8 +48,7 @@ def test_every_recorded_session_passes_octet_for_octet_both_ways():
 
 def test_the_recorded_gateway_prefix_leads_to_its_meter_and_comes_back_as_e7():
     rig = Rig(2)
-    rig.table.put_assigned(1, b"12345678")
-    rig.table.restore_online()
+    rig.table.put_verified(1, b"12345678")
     session = rig.session()
     frames = dict(sessions_of_vectors())["gateway-prefix.gurux"]
     prefix = b"\xe6\x01\x0812345678"

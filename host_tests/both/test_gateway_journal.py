@@ -9,7 +9,7 @@ from fakes import RamStore, make_table, raises, title
 from base.errors import LocalError
 from gateway.journal import Journal
 from gateway.registration import Table
-from plc.medium import NODE_ASSIGNED, NODE_QUARANTINED
+from plc.medium import NODE_ASSIGNED, NODE_LOST, NODE_ONLINE, NODE_QUARANTINED
 
 _FILE = "nodes.jnl"
 _LEN = 20
@@ -46,7 +46,7 @@ def _record(kind, row, name=b"", until=0):
     return octets + struct.pack("<I", crc32(octets))
 
 
-def _header(schema=1, title_len=8):
+def _header(schema=2, title_len=8):
     return _record("H", schema | _LEN << 8, bytes([title_len]))
 
 
@@ -55,9 +55,56 @@ def test_the_file_is_as_its_head_says():
     table, _ = make_table(store)
     table.wall_s = _NOON
     table.add(title(7))
+    table.set_state(0, NODE_ONLINE, 1)
     table.remove(0)
-    expected = _header() + _record("A", 0, title(7)) + _record("Q", 0, title(7), _NOON + 1000)
-    assert store.files[_FILE] == expected
+    expected = _header() + _record("A", 0, title(7)) + _record("V", 0, title(7))
+    assert store.files[_FILE] == expected + _record("Q", 0, title(7), _NOON + 1000)
+
+
+def _states(table):
+    return [table.state(row) for row in range(table.end())]
+
+
+def test_after_a_start_who_has_been_there_is_online_and_who_never_was_is_not():
+    store = RamStore()
+    table, book = make_table(store)
+    for n in range(5):
+        table.add(title(n))
+    for row in (1, 2, 3):
+        table.set_state(row, NODE_ONLINE, 1)
+    table.set_state(2, NODE_LOST, 2)
+    table.remove(3)
+    expected = [NODE_ASSIGNED, NODE_ONLINE, NODE_ONLINE, NODE_QUARANTINED, NODE_ASSIGNED]
+    again, _ = make_table(store)
+    assert _states(again) == expected and again.published_cnt == 2 and again.count() == 4
+    assert book.compact(table)
+    again, _ = make_table(store)
+    assert _states(again) == expected and again.published_cnt == 2
+    again.add(title(3))  # back from its quarantine: to be verified as at first
+    assert _states(make_table(store)[0])[3] == NODE_ASSIGNED
+
+
+def test_who_has_been_there_is_written_down_once_and_a_flash_that_refuses_costs_a_verification():
+    store = RamStore()
+    table, book = make_table(store)
+    for n in range(2):
+        table.add(title(n))
+    writes = store.writes
+    for state in (NODE_ONLINE, NODE_LOST, NODE_ONLINE, NODE_ONLINE):
+        table.set_state(0, state, 1)
+    assert store.writes == writes + 1
+    store.fail_after = 0
+    table.set_state(1, NODE_ONLINE, 1)
+    assert table.state(1) == NODE_ONLINE and book.failures == 1
+    store.fail_after = -1
+    assert _states(make_table(store)[0]) == [NODE_ONLINE, NODE_ASSIGNED]
+
+
+def test_the_nodes_of_a_journal_from_before_that_was_told_have_all_been_there():
+    store = RamStore()
+    store.files[_FILE] = _header(1) + _record("A", 0, title(0)) + _record("Q", 1, title(1), _NOON)
+    assert _states(make_table(store)[0]) == [NODE_ONLINE, NODE_QUARANTINED]
+    assert store.files[_FILE] == _header() + _record("V", 0, title(0)) + _record("Q", 1, title(1), _NOON)
 
 
 def test_a_restart_finds_every_row_as_it_was():
@@ -200,14 +247,14 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_none():
 
 def test_a_newer_schema_is_refused_and_the_file_left_alone():
     store = RamStore()
-    store.files[_FILE] = octets = _header(2) + b"whatever schema 2 has"
+    store.files[_FILE] = octets = _header(3) + b"whatever schema 3 has"
     assert raises(LocalError, make_table, store)
     assert store.files == {_FILE: octets} and store.writes == 0
 
 
 def test_after_a_refusal_nobody_is_registered_into_a_file_of_others():
     store = RamStore()
-    store.files[_FILE] = octets = _header(2) + b"whatever schema 2 has"
+    store.files[_FILE] = octets = _header(3) + b"whatever schema 3 has"
     book = Journal(store)
     table = Table(4, 8, book, 0, 0)
     assert raises(LocalError, book.replay, table)
@@ -241,7 +288,7 @@ def test_older_schemas_are_upgraded_one_step_after_the_other():
         return kind, row * 2, name, until
 
     store = RamStore()
-    store.files[_FILE] = _header() + _record("A", 0, title(0)) + _record("A", 1, title(1))
+    store.files[_FILE] = _header(1) + _record("A", 0, title(0)) + _record("A", 1, title(1))
     upgrades = {1: from_1, 2: from_2}
     table, _ = make_table(store, schema=3, upgrades=upgrades)
     assert [table.find(title(n)) for n in range(2)] == [2, 4]

@@ -7,7 +7,6 @@ from base.errors import LocalError
 from gateway.sap import row_of, sap_of
 from plc.medium import (
     NODE_ASSIGNED,
-    NODE_FREE,
     NODE_LOST,
     NODE_ONLINE,
     NODE_QUARANTINED,
@@ -203,17 +202,6 @@ def test_live_values_of_a_row_do_not_touch_each_other():
     for row in (0, 2):
         assert (table.last_heard_s(row), table.addressed_s(row), table.credit(row)) == (0, 0, 2)
         assert (table.state(row), table.title(row)) == (NODE_ASSIGNED, title(row))
-
-
-def test_after_a_start_assigned_nodes_are_online_and_no_others():
-    table, _ = make_table(RamStore(), 4)
-    for n in range(3):
-        table.add(title(n))
-    table.remove(1)
-    table.set_state(2, NODE_LOST, 1)
-    assert table.restore_online() == 1
-    states = [table.state(row) for row in range(4)]
-    assert states == [NODE_ONLINE, NODE_QUARANTINED, NODE_LOST, NODE_FREE]
 
 
 def test_airtime_of_a_node_that_was_removed_on_the_air_does_not_move_the_end_of_its_quarantine():

@@ -55,6 +55,6 @@ class Console:
     def print_restored(self, now_s: int) -> None:
         """A line per node that the journal brought back (not records: they would flood the log)."""
         for row in range(self._table.end()):
-            if self._table.row_of_addr(self._table.addr(row)) == row:
+            if self._table.is_published(row):
                 text = events.FORMATS[events.NODE_RESTORED].format(n=self.node(row))
                 self.write("%d NOTICE %s\n" % (now_s, text))

@@ -141,8 +141,8 @@ def access_objects(
 def log_start(log: "Log", table: "Table", console: "Console") -> None:
     """The gateway is reachable: say so, and which nodes it knows."""
     log.add(NOTICE, events.GATEWAY_UP)
-    if table.count():
-        log.add(NOTICE, events.NODES_RESTORED, a=table.count())
+    if table.published_cnt:
+        log.add(NOTICE, events.NODES_RESTORED, a=table.published_cnt)
         console.print_restored(log.now_s)
 
 

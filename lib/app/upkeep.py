@@ -42,7 +42,7 @@ class Upkeep:
         self.ledger: "Ledger | None" = None
 
     def restore(self) -> bool:
-        """Fill the table from flash; all nodes it knew count as online.
+        """Fill the table from flash; nodes that had been there count as online, the others are still to be verified.
 
         False: the journal is of newer firmware or a larger table, or unreadable; it is left alone
         and nobody may be registered.
@@ -56,7 +56,6 @@ class Upkeep:
             self._log.add(WARNING, events.JOURNAL_TORN, a=self._journal.torn_at)
         if self._journal.damaged or self._journal.mended:
             self._log.add(ERROR, events.JOURNAL_DAMAGED, a=self._journal.damaged, b=self._journal.mended)
-        self._table.restore_online()
         return True
 
     def is_alive(self, now: int) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Journal of the registration table: who has which row, on flash, safe at any cut.
+"""Journal of the registration table: who has which row, and has been there, on flash, safe at any cut.
 
 A file of fixed records, appended and made durable one by one; a torn last record is cut
 off at the next start. When more than half of it is history it is written anew beside the
@@ -17,25 +17,33 @@ from binascii import crc32
 from micropython import const
 
 from base.errors import LocalError
-from plc.medium import NODE_QUARANTINED
+from plc.medium import NODE_ASSIGNED, NODE_QUARANTINED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gateway.registration import Table
 
-SCHEMA = const(1)
+SCHEMA = const(2)
 _FILE = "nodes.jnl"
 _REC = "<BH8sIx"
 _REC_LEN = const(20)
 _CRC_OFF = const(16)
 _KIND_HEADER = const(0x48)  # 'H'
-_KIND_ASSIGN = const(0x41)  # 'A'
+_KIND_ASSIGN = const(0x41)  # 'A', not verified on the line yet
+_KIND_VERIFIED = const(0x56)  # 'V', has been there
 _KIND_QUARANTINE = const(0x51)  # 'Q'
 _READ_ONLY = const(30)  # EROFS
 _SLACK = const(512)  # records of history allowed beside the living ones
 
+
+
+def _from_1(kind: int, row: int, title: bytes, until: int) -> "tuple[int, int, bytes, int]":
+    """Schema 1 did not tell who had been there: all had."""
+    return _KIND_VERIFIED if kind == _KIND_ASSIGN else kind, row, title, until
+
+
 # schema -> function(kind, row, title, until) -> the same four as the next schema means them
-UPGRADES: "dict[int, object]" = {}
+UPGRADES: "dict[int, object]" = {1: _from_1}
 
 
 class Journal:
@@ -61,6 +69,10 @@ class Journal:
     def assign(self, table: "Table", row: int, title: "bytes | bytearray") -> bool:
         """Record that `title` (8 octets) has `row`. True: durable. False: flash refused."""
         return self._append(table, _KIND_ASSIGN, row, title, 0)
+
+    def verified(self, table: "Table", row: int, title: "bytes | bytearray") -> bool:
+        """Record that the meter of `row` has been there. True: durable. False: flash refused."""
+        return self._append(table, _KIND_VERIFIED, row, title, 0)
 
     def quarantine(self, table: "Table", row: int, title: "bytes | bytearray", until: int) -> bool:
         """Record that `row` rests until wall second `until`. True: durable. False: flash refused."""
@@ -170,6 +182,8 @@ class Journal:
             raise LocalError("nodes.jnl names row %d, the table has %d" % (row, table.capacity))
         if kind == _KIND_ASSIGN:
             table.put_assigned(row, title)
+        elif kind == _KIND_VERIFIED:
+            table.put_verified(row, title)
         elif kind == _KIND_QUARANTINE:
             table.put_assigned(row, title)
             table.put_quarantined(row, until)
@@ -189,7 +203,8 @@ class Journal:
             if state == NODE_QUARANTINED:
                 self._seal(_KIND_QUARANTINE, row, table.title_key(row), table.until(row))
             else:
-                self._seal(_KIND_ASSIGN, row, table.title_key(row), 0)
+                kind = _KIND_ASSIGN if state == NODE_ASSIGNED else _KIND_VERIFIED
+                self._seal(kind, row, table.title_key(row), 0)
             store.write(self._rec)  # type: ignore[attr-defined]
             self._records += 1
         store.commit()  # type: ignore[attr-defined]

@@ -165,6 +165,11 @@ class Table:
         self._used = max(self._used, row + 1)
         self.generation += 1
 
+    def put_verified(self, row: int, title: "bytes | bytearray") -> None:
+        """Set a row as the journal says: its node has been there, so it is taken as online, as before the cut."""
+        self.put_assigned(row, title)
+        self._enter(row, NODE_ONLINE)
+
     def put_quarantined(self, row: int, until: int) -> None:
         """Quarantine a row until wall time `until` (seconds; 0 = from when the clock is set)."""
         if self._held(row) >= 0:
@@ -185,15 +190,6 @@ class Table:
                 self.put_quarantined(row, 0)
                 cnt -= 1
 
-    def restore_online(self) -> int:
-        """After replay: all assigned nodes are taken as online, as before the cut. Their number."""
-        restored = 0
-        for row in range(self._used):
-            if self.state(row) == NODE_ASSIGNED:
-                self._enter(row, NODE_ONLINE)
-                restored += 1
-        return restored
-
     def settle_quarantines(self) -> None:
         """Give quarantines that began without a clock their end; call when `wall_s` gets known."""
         if self.wall_s <= _CLOCK_IS_SET:
@@ -213,9 +209,15 @@ class Table:
         return self._rows[row * _ROW_LEN + _STATE]
 
     def set_state(self, row: int, state: int, now_s: int) -> None:
-        """Set ASSIGNED, ONLINE or LOST (the others go through add and remove)."""
+        """Set ASSIGNED, ONLINE or LOST (the others go through add and remove).
+
+        Online for the first time: that is put into the journal (should flash refuse, the next start verifies
+        the node anew).
+        """
         if self._held(row) < 0:
             raise LocalError("row %d holds no node" % row)
+        if state == NODE_ONLINE and self.state(row) == NODE_ASSIGNED:
+            self._journal.verified(self, row, self.title_key(row))
         self._enter(row, state)
 
     def credit(self, row: int) -> int:

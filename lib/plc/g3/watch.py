@@ -64,9 +64,12 @@ class Watch:
         self._begun_at = 0
 
     def restart(self, now: int) -> None:
-        """The modem has come up."""
+        """The modem has come up: who has never been there may be by now, and we have missed it."""
         self._walk_due = ticks_add(now, _WALK_MS)
         self._free_at = now
+        for row in range(self._nodes.end()):
+            if self._nodes.state(row) == NODE_ASSIGNED:
+                self._push(self._walk_due, row)
 
     # --- what is seen ---
 
@@ -113,8 +116,8 @@ class Watch:
         return 0 <= row < self._nodes.capacity and self._push(now, row)
 
     def lose(self, now: int, row: int) -> None:
-        """The node left, was expelled or does not answer any more."""
-        if self._nodes.state(row) in (NODE_ONLINE, NODE_ASSIGNED):
+        """The node left, was expelled or does not answer any more; one that has never been there cannot be lost."""
+        if self._nodes.state(row) == NODE_ONLINE:
             self._shared.counters.inc(counts.NODES_LOST)
             self._nodes.set_state(row, NODE_LOST, self._shared.seconds(now))
             self.tell(now, row, NODE_LOST_EVENT)

@@ -11,7 +11,7 @@ from micropython import const
 
 from base.errors import RemoteError
 from base.ticks import earliest, ticks_add, ticks_diff
-from plc.medium import NODE_LOST
+from plc.medium import NODE_ASSIGNED, NODE_LOST
 from plc.sfsk import ciase, counts
 from plc.sfsk.ciase_port import CiasePort
 from plc.sfsk.discovery import Discovery
@@ -69,10 +69,13 @@ class Initiator:
         self._dark_ms = _DARK_MS
 
     def restart(self, now: int) -> None:
-        """The modem has come up."""
+        """The modem has come up: who was being registered may have heard it."""
         self.discovery.restart(now)
         self.keepalive.restart(now)
         self._is_waiting = False
+        for row in range(self._nodes.end()):
+            if self._nodes.state(row) == NODE_ASSIGNED:
+                self.watch.verify(now, row)
 
     def run(self, now: int, is_busy: bool) -> bool:
         """Begin the next own transaction, if one is due; True when the line has been taken.
