@@ -197,7 +197,7 @@ class Rig:
         self.wiped = factory_reset.finish(self.store)
         self.security = self._provision(keys) if keys else None
         self.settings = Settings(self.store, config, self.log)
-        live_settings(self.settings, config, self.log)
+        live_settings(self.settings, self.log)
         self.access_list = AccessList(self.store, Access(config.number("gateway.access_rows")), self.log)
         self.journal = Journal(self.store)
         self.table = Table(
