@@ -57,7 +57,7 @@ class Time:
     def set_utc(self, utc_s):
         if self.can_set:
             self.known, self.start_s = True, utc_s - self.uptime_s
-        return self.can_set
+        return 0 if self.can_set else 250
 
     def keep(self, now, attribute, value):
         if not self.result:

@@ -53,6 +53,11 @@ def test_other_clients_do_not_wash_away_what_management_did():
         audit.audit(_Association(), SET_REQUEST, 8, 2, READ_WRITE_DENIED)
     assert 100 <= len(log) <= 32 + 3000 // 30
     before = len(log)
+    audit.audit(_Association(), SET_REQUEST, 8, 2, SUCCESS)  # who has set the clock is always told
+    audit.audit(_Association(), ACTION_REQUEST, 8, 6, SUCCESS)
+    audit.audit(_Association(), ACTION_REQUEST, 8, 5, SUCCESS)  # has not set it yet
+    assert len(log) == before + 2
+    before = len(log)
     for _ in range(200):
         audit.audit(_Management(), SET_REQUEST, 8, 2, SUCCESS)
     assert len(log) == before + 200

@@ -19,7 +19,7 @@ from app.schema import SCHEMA
 from app.settings import Settings
 from base import events
 from base.counters import Counters
-from base.log import Log
+from base.log import NOTICE, WARNING, Log
 from dlms.cosem.object import ROLE_MANAGEMENT, ROLE_READ_WRITE
 from dlms.cosem.sfsk import sfsk_objects
 from hal import clock as hal_clock
@@ -97,12 +97,29 @@ def test_setting_the_time_sets_the_machines_clock_and_leaves_a_record():
     octets = b"\x09\x0c" + bytes.fromhex("07ea030107000000ff800000")
     assert put(bench.made, 2, octets, ROLE_MANAGEMENT) == 0
     assert bench.machine.now_s == 1772323200
-    assert bench.log.record()[2:5] == (events.CLOCK_SET, -1, 1772323195)
+    assert bench.log.record()[1:5] == (WARNING, events.CLOCK_JUMPED, -1, 1772323195)
     assert call(bench.made, 6, b"\x10\xff\xff", ROLE_MANAGEMENT) == 0
-    assert bench.log.record()[4] == -1
+    assert bench.log.record()[1:5] == (NOTICE, events.CLOCK_SET, -1, -1)
     for year in (b"\x07\xe6", b"\x08\x33"):  # 2022, before this firmware; 2099, behind its calendar
         assert put(bench.made, 2, b"\x09\x0c" + year + octets[4:6] + b"\xff" + octets[7:], ROLE_MANAGEMENT) == 250
     assert bench.machine.now_s == 1772323199
+
+
+def test_a_shift_over_a_minute_is_a_warning_of_the_security_log():
+    for shift, event in ((60, events.CLOCK_SET), (61, events.CLOCK_JUMPED), (-61, events.CLOCK_JUMPED)):
+        bench = Bench()
+        assert call(bench.made, 6, b"\x10" + (shift & 0xFFFF).to_bytes(2, "big"), ROLE_READ_WRITE) == 0
+        assert bench.log.record()[2:5] == (event, -1, shift)
+        assert events.category(event) == (event == events.CLOCK_JUMPED)
+
+
+def test_a_clock_set_again_and_again_does_not_wash_the_log():
+    bench = Bench()
+    for now_s in range(3600):
+        bench.log.now_s = now_s
+        result = call(bench.made, 6, b"\x10\x00\x05", ROLE_READ_WRITE)
+        assert result == (0 if now_s < 10 or now_s % 60 == 0 else 2), now_s
+    assert bench.log.total == 10 + 59 and bench.machine.now_s == 1790000000 + 5 * 69
 
 
 def test_records_of_the_past_are_told_by_the_clock_as_it_goes_now():

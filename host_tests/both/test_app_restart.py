@@ -200,6 +200,34 @@ def test_what_the_gateway_was_off_for_or_a_set_clock_jumps_over_is_missed():
     assert run(bench, at(1, 0, 0), None, at(3, 0, 5)) == 0
 
 
+def test_a_clock_that_is_corrected_neither_skips_nor_doubles_a_moment():
+    bench = scheduled((b"\x03\x00\x00\xff", ANY_DAY))
+    assert run(bench, at(2, 58, 0), at(3, 2, 0)) == 1  # over it
+    assert run(bench, at(2, 59, 59), at(3, 0, 0), at(3, 1, 59)) == 1  # and back
+    assert run(bench, at(3, 2, 1), at(2, 59, 59, 2), at(3, 0, 0, 2)) == 2  # the next day
+    bench = scheduled((b"\x03\x00\x00\xff", ANY_DAY))
+    assert run(bench, at(2, 0, 0), at(1, 0, 0), at(2, 59, 59), at(3, 0, 0)) == 1
+    bench = scheduled((b"\x17\x1e\x00\xff", ANY_DAY))
+    assert run(bench, at(23, 0, 0, 1), at(1, 0, 0, 2)) == 1  # over midnight, too
+
+
+def test_a_schedule_in_the_hour_of_daylight_saving_is_executed_once():
+    for before, after in ((at(1, 59, 59), at(3, 0, 0)), (at(2, 59, 59), at(2, 0, 0))):
+        bench = scheduled((b"\x02\x1e\x00\xff", ANY_DAY))
+        moments = [at(1, 59, 58), before, after, at(2, 30, 0), at(2, 59, 59), at(3, 30, 0)]
+        if before == at(2, 59, 59):
+            moments[1:1] = [at(2, 30, 0)]
+        assert run(bench, *moments) == 1
+
+
+def test_a_jump_of_the_clock_executes_what_lies_between_only_up_to_three_hours():
+    for second, times_run in ((0, 1), (1, 0)):
+        bench = scheduled((b"\x03\x00\x00\xff", ANY_DAY))
+        assert run(bench, at(2, 0, 0), at(5, 0, second), at(5, 0, 2)) == times_run
+    bench = scheduled((b"\x03\x00\x00\xff", ANY_DAY))
+    assert run(bench, at(3, 0, 1, 9), at(3, 0, 0, 2), at(3, 0, 1, 2)) == 1  # another time: it begins anew
+
+
 def test_without_a_clock_nothing_is_executed():
     bench = scheduled((b"\x03\x00\x00\xff", ANY_DAY))
     assert run(bench, None, None, None) == 0

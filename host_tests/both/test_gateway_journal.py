@@ -6,7 +6,9 @@ from binascii import crc32
 
 from fakes import RamStore, make_table, raises, title
 
+from app.upkeep import Upkeep
 from base.errors import LocalError
+from base.log import Log
 from gateway.journal import Journal
 from gateway.registration import Table
 from plc.medium import NODE_ASSIGNED, NODE_LOST, NODE_ONLINE, NODE_QUARANTINED
@@ -329,3 +331,62 @@ def test_compacting_that_fails_leaves_the_old_file():
     store.fail_after = -1
     assert book.compact(table)
     assert _rows(make_table(store)[0]) == _rows(table)
+
+
+class _Clock:
+    """Ticks and a wall clock that the test sets."""
+
+    def __init__(self):
+        self.ticks, self.wall = 1000, _NOON
+
+    def ticks_ms(self):
+        return self.ticks
+
+    def wall_s(self):
+        return self.wall
+
+
+def _upkeep():
+    """(pass_s, clock, table, store): `pass_s(s, jump)` lets a second's work be done after both."""
+    store, clock, log = RamStore(), _Clock(), Log(16)
+    table, book = make_table(store)
+    upkeep = Upkeep(table, book, log, clock)
+
+    def pass_s(seconds, jump=0):
+        clock.ticks += 1000 * seconds
+        clock.wall += seconds + jump
+        upkeep.turn(clock.ticks)
+
+    pass_s(1)
+    for n in range(3):
+        table.add(title(n))
+    return pass_s, clock, table, store
+
+
+def test_a_clock_set_to_another_year_neither_ends_quarantines_nor_keeps_them_for_ever():
+    for jump in (50 * 365 * 86400, -86401, 86401):
+        pass_s, clock, table, store = _upkeep()
+        table.remove(0)
+        pass_s(999)
+        pass_s(0, jump)
+        assert table.until(0) == _NOON + 1 + 1000 + jump and table.add(title(7)) == 3
+        assert _rows(make_table(store)[0]) == _rows(table)
+        table.remove(1)
+        pass_s(0, -jump)
+        assert table.until(1) == _NOON + 1000 + 1000 and table.until(0) == _NOON + 1 + 1000
+        pass_s(1)
+        assert table.add(title(8)) == 0 and table.add(title(9)) == 4
+
+
+def test_a_clock_that_is_corrected_writes_nothing():
+    pass_s, _, table, store = _upkeep()
+    table.remove(0)
+    writes = store.writes
+    for jump in (1, -60, 3600, 86400 - 3541):
+        pass_s(1, jump)
+    assert store.writes == writes and table.until(0) == _NOON + 1001
+    pass_s(1, 1)  # all of them together are more than a day
+    assert store.writes == writes + 1 and table.until(0) == _NOON + 1001 + 86401
+    pass_s(2000)
+    pass_s(1, 2 * 86400)  # nothing rests any more
+    assert store.writes == writes + 1

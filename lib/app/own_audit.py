@@ -10,6 +10,7 @@ from base import events
 from base.allowance import Allowance
 from base.log import NOTICE, WARNING
 from dlms.apdu import SET_REQUEST, SUCCESS
+from dlms.cosem.clock import CLOCK_CLASS
 from dlms.cosem.object import ROLE_MANAGEMENT
 
 TYPE_CHECKING = False
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _ASSOCIATION = const(15)
 _REPLY_TO_HLS = const(1)
+_CLOCK_TIME = const(2)
+_PRESET = const(5)  # preset_adjusting_time only says to what another method may set it
 _REPLAY_S = const(60)
 # Records of what clients other than management did, or were refused: 32 at once, then one in 30 s. Their keys are
 # spread wider, and whoever has one must not wash the log of what management did.
@@ -52,8 +55,10 @@ class OwnAudit:
         """A SET or ACTION was answered with `result`."""
         if tag != SET_REQUEST and class_id == _ASSOCIATION and index == _REPLY_TO_HLS:  # `notice` tells
             return
-        if association.client.role != ROLE_MANAGEMENT and not self._of_others.take(self._log.now_s):
-            return
+        is_of_other = association.client.role != ROLE_MANAGEMENT
+        if is_of_other and not _has_set_clock(tag, class_id, index, result):
+            if not self._of_others.take(self._log.now_s):
+                return
         event = events.OWN_SET if tag == SET_REQUEST else events.OWN_ACTION
         who = association.client.sap * _TWO_IN_ONE + result
         self._log.add(NOTICE if result == SUCCESS else WARNING, event, a=who, b=class_id * _TWO_IN_ONE + (index & 0xFF))
@@ -63,3 +68,10 @@ class OwnAudit:
         for keys in security.keys.clients:
             if not security.keys.error and not keys.is_provisioned:
                 self._log.add(WARNING, events.OWN_UNPROVISIONED, a=keys.sap)
+
+
+def _has_set_clock(tag: int, class_id: int, index: int, result: int) -> bool:
+    """NOTE: who was it must not be missing beside the clock's own record; app.own_clock bounds how often."""
+    if class_id != CLOCK_CLASS or result != SUCCESS:
+        return False
+    return index == _CLOCK_TIME if tag == SET_REQUEST else index != _PRESET

@@ -6,7 +6,9 @@ from binascii import hexlify, unhexlify
 from micropython import const
 
 from base import events
-from base.log import NOTICE
+from base.allowance import Allowance
+from base.log import NOTICE, WARNING
+from dlms.apdu import OTHER_REASON, SUCCESS, TEMPORARY_FAILURE
 from dlms.cosem.clock import Clock, apply
 from dlms.cosem.local_time import LocalTime
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 _CLOCK_IS_SET = const(1700000000)  # 2023-11: a wall clock before that has never been set
 _LATEST = const(4070908800)  # 2099-01-01: calendars here end with that year
 _MOST_SHIFT_S = const(0x7FFFFFFF)  # that a record can hold
+_CORRECTION_S = const(60)  # a clock that drifts is corrected by less, once a day
+# Each setting leaves a record: 10 at once, then one a minute, so that the client who may set it cannot wash the log.
+_MOST_AT_ONCE = const(10)
+_REFILL_S = const(60)
 
 # Attribute of the Clock and the setting that keeps it.
 _PATHS = (
@@ -37,6 +43,7 @@ class WallClock:
         self._clock = clock
         self._log = log
         self._settings = settings
+        self._allowance = Allowance(_MOST_AT_ONCE, _REFILL_S)
 
     def utc_s(self, uptime_s: "int | None") -> "int | None":
         """As TimeSource: moments before now are told by the clock as it goes now."""
@@ -45,14 +52,20 @@ class WallClock:
             return None
         return wall if uptime_s is None else wall - (self._log.now_s - uptime_s)
 
-    def set_utc(self, utc_s: int) -> bool:
-        """Set the real-time clock; each time a record."""
+    def set_utc(self, utc_s: int) -> int:
+        """Set the real-time clock; each time a record, a jump is one of the security log."""
         if not _CLOCK_IS_SET <= utc_s < _LATEST:
-            return False
+            return OTHER_REASON
+        if not self._allowance.take(self._log.now_s):
+            return TEMPORARY_FAILURE
         shift = utc_s - self._clock.wall_s()  # type: ignore[attr-defined]
         self._clock.set_wall_s(utc_s)  # type: ignore[attr-defined]
-        self._log.add(NOTICE, events.CLOCK_SET, a=min(max(shift, -_MOST_SHIFT_S), _MOST_SHIFT_S))
-        return True
+        shift = min(max(shift, -_MOST_SHIFT_S), _MOST_SHIFT_S)
+        if abs(shift) > _CORRECTION_S:
+            self._log.add(WARNING, events.CLOCK_JUMPED, a=shift)
+        else:
+            self._log.add(NOTICE, events.CLOCK_SET, a=shift)
+        return SUCCESS
 
     def keep(self, now: int, attribute: int, value: "int | bytes") -> int:
         """As TimeSource."""

@@ -3,8 +3,8 @@
 
 Script table 0-0:10.0.129: restart. Single action schedules (class 22) 0-0:15.0.128 for
 discovery and 0-0:15.0.129 for the restart, kept as settings. 0-0:128.14.0: factory reset,
-confirmed by this gateway's serial number. Law: an answer is on its way before a restart; a
-schedule's moment that the gateway was off for, or that a set clock jumped over, is missed.
+confirmed by this gateway's serial number. Laws: an answer is on its way before a restart; a
+schedule's moment is executed once, or, when the gateway was off for it, never.
 """
 
 from binascii import hexlify, unhexlify
@@ -17,6 +17,7 @@ from base.log import NOTICE, WARNING
 from base.ticks import ticks_add, ticks_diff
 from dlms.apdu import HARDWARE_FAULT, OTHER_REASON, SUCCESS, TEMPORARY_FAILURE, TYPE_UNMATCHED
 from dlms.axdr import ARRAY, OCTET_STRING, STRUCTURE, UINT16
+from dlms.cosem.date_time import calendar_of, days_of
 from dlms.cosem.object import ROLE_KEYED, ROLE_MANAGEMENT
 from dlms.cosem.rows import objects
 from dlms.cosem.schedule_time import ENTRY_LEN, TIME_LEN, is_on, second_of_day
@@ -42,7 +43,8 @@ _ANSWER_MS = const(2000)  # the answer goes out before the restart
 _SETTLED_S = const(30)  # no restart sooner after the last: a loop of them would be an outage
 _CONFIRM_MS = const(60000)  # between attempts at a factory reset
 _MOST_TIMES = const(4)
-_MOST_LATE_S = const(10)  # a turn of the upkeep that came so late still meets what was due meanwhile
+_DAY_S = const(86400)
+_MOST_JUMP_S = const(10800)  # daylight saving is an hour or two, a correction of the clock less
 _ANY_TIMES = const(5)  # class 22 type: times may differ, wildcards in dates allowed
 
 # Why it restarts: argument of the log record.
@@ -83,7 +85,7 @@ class OwnRestart:
         self._generation = 0
         self._at: "int | None" = None  # tick of the restart that has been decided
         self._confirm_after: "int | None" = None
-        self._last: "tuple[int, int] | None" = None  # day of month and second of day looked at last
+        self._looked_s: "int | None" = None  # local second looked at last
         for path in _PATHS:
             parts.settings.register(path, self._prepare)
         self._prepare(parts.config)()
@@ -190,32 +192,41 @@ class OwnRestart:
     def _run_schedules(self, now: int) -> None:
         moment = self.moment()
         if moment is None:
-            self._last = None
+            self._looked_s = None
             return
-        year, month, day, weekday, hour, minute, second = moment
-        to = hour * 3600 + minute * 60 + second
-        since = self._looked_at(day, to)
-        self._last = (day, to)
+        year, month, day, _, hour, minute, second = moment
+        to_s = days_of(year, month, day) * _DAY_S + hour * 3600 + minute * 60 + second
+        since_s = self._looked_until(to_s)
         for schedule, times in enumerate(self._times):
-            for at in range(0, len(times), ENTRY_LEN):
-                entry = times[at : at + ENTRY_LEN]
-                if since < second_of_day(entry) <= to and is_on(entry, year, month, day, weekday):
-                    self._execute(now, schedule)
+            if since_s < to_s and _is_due(times, since_s, to_s):
+                self._execute(now, schedule)
 
-    def _looked_at(self, day: int, to: int) -> int:
-        """Seconds of this day up to this one have been looked at.
+    def _looked_until(self, to_s: int) -> int:
+        """Local seconds up to this one have been looked at; from now on those up to `to_s`.
 
-        NOTE: a clock that was set forward must not execute everything it jumped over.
+        NOTE: a clock that is corrected, or daylight saving, neither skips a moment nor meets it twice; one that was
+        set to another time altogether begins there, and must not execute all it jumped over.
         """
-        if self._last is None:
-            return to  # what was due before the start is missed
-        last_day, last = self._last
-        if day != last_day:
-            last -= 86400
-        return max(last, -1) if 0 <= to - last <= _MOST_LATE_S else to - 1
+        last_s = self._looked_s
+        if last_s is not None and 0 <= last_s - to_s <= _MOST_JUMP_S:
+            return to_s
+        self._looked_s = to_s
+        if last_s is None:
+            return to_s  # what was due before the start is missed
+        return last_s if 0 < to_s - last_s <= _MOST_JUMP_S else to_s - 1
 
     def _execute(self, now: int, schedule: int) -> None:
         if schedule == _RESTART_TIMES:
             self._restart_soon(now, BY_SCHEDULE)
         elif self.discover is not None:
             self.discover(now)
+
+
+def _is_due(times: bytes, since_s: int, to_s: int) -> bool:
+    """One of the entries is due after local second `since_s`, up to `to_s`, less than a day later."""
+    for at in range(0, len(times), ENTRY_LEN):
+        entry = times[at : at + ENTRY_LEN]
+        due_s = to_s - (to_s - second_of_day(entry)) % _DAY_S
+        if due_s > since_s and is_on(entry, *calendar_of(due_s)[:4]):
+            return True
+    return False

@@ -54,7 +54,8 @@ _PUSHED = {
     events.TLS_CHANGED: (SECURITY, 0), events.PAN_CONFLICT: (ALARM, 0), events.FRAME_COUNTER_JUMP: (ALARM, 0),
     events.JOIN_UNKNOWN: (JOIN, 0xC5), events.JOIN_NOT_LISTED: (JOIN, 0), events.JOIN_FAILED: (JOIN, 0),
     events.JOIN_MISMATCH: (JOIN, 0), events.JOIN_FORGED: (JOIN, 0), events.REKEY_MISSED: (ALARM, 0),
-    events.NODE_LEFT: (TOPOLOGY, 0xC3), events.NODE_KICKED: (TOPOLOGY, 0xC3), HEARTBEAT: (0, 0xD1),
+    events.NODE_LEFT: (TOPOLOGY, 0xC3), events.NODE_KICKED: (TOPOLOGY, 0xC3),
+    events.CLOCK_JUMPED: (SECURITY, 0), HEARTBEAT: (0, 0xD1),
 }  # fmt: skip
 _TITLE_ONLY = (events.NODE_LOST, events.NODE_BACK, events.NODE_GONE, events.NODE_LEFT, events.NODE_KICKED)
 _OWN_CODES = const(0x7F00)

@@ -157,7 +157,7 @@ class Turns:
         if self.ring is not None and len(self.ring):
             count += len(self.ring)
             came = self.ring.wall if self.ring.peek_into(view, push.WPDU_OFF) else 0
-            age_s = wall - came if wall and came else -1
+            age_s = wall - came if wall >= came > 0 else -1  # NOTE: the clock may have been set back since
         if not count:
             return None
         return self._wpdu(view, client_sap, self.own.encode_one(LATE, (came, wall), count, age_s, view))

@@ -36,7 +36,7 @@ class Upkeep:
         self._clock = clock
         self._uptime = Uptime(clock.ticks_ms())  # type: ignore[attr-defined]
         self._failures = 0
-        self._has_wall_clock = False
+        self._boot_s: "int | None" = None  # wall second of uptime 0, as the quarantines were told
         self.timed: "tuple[object, ...]" = ()
         self.medium: "Medium | None" = None
         self.ledger: "Ledger | None" = None
@@ -91,8 +91,10 @@ class Upkeep:
         if wall_s < _CLOCK_IS_SET:
             return
         self._table.wall_s = wall_s
-        if not self._has_wall_clock:
-            self._has_wall_clock = True
-            self._table.settle_quarantines()
+        # NOTE: a clock set to a wrong year must not end them all, nor hold a row until that year.
+        jump_s = 0 if self._boot_s is None else wall_s - self._log.now_s - self._boot_s
+        if self._boot_s is None or abs(jump_s) > _DAY_S:
+            self._boot_s = wall_s - self._log.now_s
+            self._table.settle_quarantines(jump_s)
         if self.medium is not None:
             self.medium.set_clock(now, wall_s % _DAY_S)

@@ -190,13 +190,16 @@ class Table:
                 self.put_quarantined(row, 0)
                 cnt -= 1
 
-    def settle_quarantines(self) -> None:
-        """Give quarantines that began without a clock their end; call when `wall_s` gets known."""
+    def settle_quarantines(self, jump_s: int = 0) -> None:
+        """`wall_s` is known now, or has been set `jump_s` ahead: quarantines last as long as they would have."""
         if self.wall_s <= _CLOCK_IS_SET:
             return
         for row in range(self._used):
-            if self.state(row) == NODE_QUARANTINED and not self.until(row):
+            until = self.until(row) if self.state(row) == NODE_QUARANTINED else 1
+            if not until:
                 self._quarantine(row, self.wall_s + self._quarantine_s)
+            elif jump_s and until > min(self.wall_s, self.wall_s - jump_s):  # else it is over by either clock
+                self._quarantine(row, max(until + jump_s, 1))
 
     def title_key(self, row: int) -> bytes:
         """The eight octets a row keeps for its title."""

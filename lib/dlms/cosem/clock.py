@@ -28,8 +28,8 @@ if TYPE_CHECKING:
         def utc_s(self, uptime_s: "int | None") -> "int | None":
             """UTC seconds since 1970 at that uptime second, None = now; None: the clock has never been set."""
 
-        def set_utc(self, utc_s: int) -> bool:
-            """False: this machine's clock cannot be set (to that)."""
+        def set_utc(self, utc_s: int) -> int:
+            """Data-Access-Result: OTHER_REASON = cannot be set to that, TEMPORARY_FAILURE = too often."""
 
         def keep(self, now: int, attribute: int, value: "int | bytes") -> int:
             """Data-Access-Result of keeping attribute 3, 5, 6, 7 or 8 for the next start."""
@@ -142,9 +142,7 @@ class Clock:
         return self._set(preset[0])
 
     def _set(self, utc_s: "int | None") -> int:
-        if utc_s is None or not self._source.set_utc(utc_s):
-            return apdu.OTHER_REASON
-        return apdu.SUCCESS
+        return apdu.OTHER_REASON if utc_s is None else self._source.set_utc(utc_s)
 
 
 def _is_possible(attribute: int, value: "int | bytes") -> bool:
