@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Installs the shim before any test is collected, and gives each test a fresh board.
+"""Installs the shim before any test is collected, makes properties repeatable, gives each test a fresh board.
 
 `from base.ring import Ring` in a test loads lib/base/ring.py under guard. Files under
 host_tests/both are loaded under guard themselves and run on MicroPython as well.
@@ -11,10 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from host_tests import shim
 
 shim.install()
+
+# The same examples in every run, and a slow PC is no finding.
+settings.register_profile("house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 from host_tests.shim import both  # noqa: E402 - after install, like every test
 

@@ -82,13 +82,12 @@ def _encoded(value: Any) -> bytes:
 
 
 @given(_VALUES)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_another_decoder_reads_what_was_written(value: Any) -> None:
     assert _normal(parse_as_dlms_data(_encoded(value))) == _plain(value)
 
 
 @given(_VALUES, st.binary(max_size=3))
-@settings(deadline=None)
 def test_our_reader_passes_over_exactly_what_was_written(value: Any, rest: bytes) -> None:
     octets = _encoded(value)
     reader = Reader()
@@ -120,7 +119,6 @@ class _OneChunk:
 
 
 @given(_VALUES, st.integers(64, 400))
-@settings(deadline=None)
 def test_blocks_of_any_size_join_to_the_value(value: Any, max_pdu: int) -> None:
     bench = _DEVICE.Bench()
     name = _DEVICE.name("0.0.96.1.0.255")
@@ -130,7 +128,7 @@ def test_blocks_of_any_size_join_to_the_value(value: Any, max_pdu: int) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 def test_any_octets_are_answered_within_the_room_and_the_device_lives_on(octets: bytes) -> None:
     bench = _DEVICE.Bench()
     bench.ask(octets, out_max=64)
