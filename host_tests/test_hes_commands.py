@@ -10,6 +10,7 @@ import pytest
 from tools.hes import command, options, reading
 from tools.hes.errors import HesError, WireTimeout
 from tools.hes.session import Session, connect
+from tools.hes.wire import Wire
 from tools.sim.meter import Meter, axdr
 from tools.sim.meter.objects import CosemObject, obis
 from tools.sim.meter.server import MeterServer
@@ -18,6 +19,8 @@ TITLES = [bytes.fromhex("4D4D4D0000000001"), bytes.fromhex("4D4D4D0000000002")]
 SAPS = {0x10: TITLES[0], 0x11: TITLES[1]}
 GATEWAY_LDN = b"GWY-0000-0000-01"
 REFUSAL = bytes.fromhex("d80101")
+PATIENCE_S = 60  # nobody waits so long but for a test that hangs
+SHORT_S = 0.2  # for what never comes
 
 
 def now():
@@ -68,8 +71,15 @@ def run(gateway, capsys, monkeypatch):
     for variable in ("HES_EK", "HES_AK"):
         monkeypatch.delenv(variable, raising=False)
 
+    receive = Wire.receive
+
+    def impatient(wire, client_sap, server_sap, timeout_s=None):
+        return receive(wire, client_sap, server_sap, SHORT_S if server_sap in gateway.mute else timeout_s)
+    monkeypatch.setattr(Wire, "receive", impatient)
+
     def invoke(*arguments):
-        code = command.main([arguments[0], "--port", str(gateway.port), "--timeout", "0.2", *arguments[1:]])
+        timeout = ("--timeout", str(PATIENCE_S))
+        code = command.main([arguments[0], "--port", str(gateway.port), *timeout, *arguments[1:]])
         return code, *capsys.readouterr()
     return invoke
 
@@ -169,7 +179,7 @@ def test_wrong_keys_fail_in_the_table(run):
 def test_nobody_listening_is_a_sentence_not_a_traceback(capsys):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert command.main(["list", "--port", str(port), "--timeout", "0.2"]) == command.NO_GATEWAY
+    assert command.main(["list", "--port", str(port)]) == command.NO_GATEWAY
     assert capsys.readouterr().err.startswith(f"tools.hes: no connection to 127.0.0.1:{port}: ")
 
 
@@ -268,14 +278,14 @@ def wpdu(apdu):
     b"\x00\x01\x00",
 ])
 def test_nonsense_from_the_gateway_is_an_error_and_never_a_hang(answer):
-    with connect("127.0.0.1", serve_once(answer), 0.2) as wire, pytest.raises(HesError):
+    with connect("127.0.0.1", serve_once(answer), SHORT_S) as wire, pytest.raises(HesError):
         Session(wire).open_public(1)
 
 
 @pytest.mark.parametrize("value", ["06", "0101", "0902ff", "0404f0", "02" + "0102" * 700])
 def test_truncated_or_odd_data_in_an_answer_is_an_error_and_never_a_hang(gateway, value):
     gateway.show(1, "0.0.96.1.0.255", bytes.fromhex(value))
-    with connect("127.0.0.1", gateway.port, 1) as wire:
+    with connect("127.0.0.1", gateway.port, PATIENCE_S) as wire:
         session = Session(wire)
         session.open_public(1)
         with pytest.raises(HesError):
@@ -284,13 +294,13 @@ def test_truncated_or_odd_data_in_an_answer_is_an_error_and_never_a_hang(gateway
 
 def test_answers_to_other_sap_pairs_are_skipped():
     late = bytes.fromhex("0001001100100003") + REFUSAL
-    with connect("127.0.0.1", serve_once(late + wpdu(REFUSAL)), 0.2) as wire:
+    with connect("127.0.0.1", serve_once(late + wpdu(REFUSAL)), PATIENCE_S) as wire:
         assert wire.ask(16, 1, b"\xc0") == REFUSAL
         assert wire.skipped == 1
 
 
 def test_timeout_is_bounded_by_the_whole_answer_not_by_each_octet():
-    with connect("127.0.0.1", serve_once(b"\x00\x01\x00"), 0.2) as wire, pytest.raises(WireTimeout):
+    with connect("127.0.0.1", serve_once(b"\x00\x01\x00"), SHORT_S) as wire, pytest.raises(WireTimeout):
         wire.ask(16, 1, b"\xc0")
 
 

@@ -28,7 +28,7 @@ def far_end(device):
         device.modem_url = f"modem://127.0.0.1:{server.getsockname()[1]}"
         uart = machine.UART(2, baudrate=38400, bits=8, parity=None, stop=1, timeout=0, rxbuf=1024)
         peer, _ = server.accept()
-        peer.settimeout(5)
+        peer.settimeout(60)
         with peer:
             yield uart, peer
         device.modem.close()
@@ -141,16 +141,16 @@ asyncio.run(run())
 def test_the_runner_gives_the_firmware_modem_flash_and_reset(tmp_path):
     (tmp_path / "main.py").write_text(FIRMWARE)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         environment = {**os.environ, "GW_UART": "127.0.0.1:%d" % server.getsockname()[1], "GW_STATE": str(tmp_path)}
         command = [sys.executable, "-m", "host_tests.run_firmware", str(tmp_path / "main.py")]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         for octets in (b"ab", b"cd"):  # the second connection comes after the reset
             peer, _ = server.accept()
             with peer:
-                peer.settimeout(20)
+                peer.settimeout(60)
                 assert receive(peer, 7) == control(11)
                 peer.sendall(octets)
                 peer.recv(1)  # until the firmware is done
-        assert process.communicate(timeout=20)[0] == "pyboard True b'ab' b'cd'\n"
+        assert process.communicate(timeout=60)[0] == "pyboard True b'ab' b'cd'\n"
         assert process.returncode == 0

@@ -25,7 +25,7 @@ TITLE = "53494D0000000001"
 
 
 def run(coroutine):
-    return asyncio.run(asyncio.wait_for(coroutine, 10))
+    return asyncio.run(asyncio.wait_for(coroutine, 60))  # only a test that hangs waits so long
 
 
 # --- in-band control ---

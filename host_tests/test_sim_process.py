@@ -15,6 +15,7 @@ import pytest
 from tools.sim import cli, console, gateway_config, runner
 from tools.sim.gateway_process import GatewayProcess, ProcessError, command
 
+PATIENCE_S = 120  # only a test that hangs waits so long
 UP = "3.2 INFO node-up sap=0x0010 title=4d4d4d0000000001 mac=0x001"
 
 
@@ -114,16 +115,16 @@ def test_a_missing_interpreter_is_explained(monkeypatch):
 
 
 def test_the_child_gets_its_environment_is_read_and_ends_on_stop(tmp_path):
-    code = "import os,time\nprint(os.environ['GW_UART'], os.environ['GW_STATE'], flush=True)\ntime.sleep(60)"
+    code = "import os,time\nprint(os.environ['GW_UART'], os.environ['GW_STATE'], flush=True)\ntime.sleep(600)"
 
     async def scenario():
         process, line = child(code, tmp_path), asyncio.get_running_loop().create_future()
         process.on_line = line.set_result
         task = asyncio.create_task(process.run())
-        text = await asyncio.wait_for(line, 10)
+        text = await asyncio.wait_for(line, PATIENCE_S)
         pid = process.pid
         await process.stop()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, PATIENCE_S)
         return text, pid
 
     text, pid = asyncio.run(scenario())
@@ -134,16 +135,16 @@ def test_the_child_gets_its_environment_is_read_and_ends_on_stop(tmp_path):
 
 def test_a_child_that_ignores_sigterm_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr("tools.sim.gateway_process._STOP_TIMEOUT_S", 0.1)
-    code = "import signal,time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('on', flush=True)\ntime.sleep(60)"
+    code = "import signal,time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('on', flush=True)\ntime.sleep(600)"
 
     async def scenario():
         process, line = child(code, tmp_path), asyncio.get_running_loop().create_future()
         process.on_line = line.set_result
         task = asyncio.create_task(process.run())
-        await asyncio.wait_for(line, 10)
+        await asyncio.wait_for(line, PATIENCE_S)
         pid = process.pid
         await process.stop()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, PATIENCE_S)
         return pid
 
     pid = asyncio.run(scenario())
@@ -151,29 +152,35 @@ def test_a_child_that_ignores_sigterm_is_killed(tmp_path, monkeypatch):
         os.kill(pid, 0)
 
 
-def test_a_child_that_keeps_dying_is_reported_with_its_last_lines(tmp_path):
+@pytest.fixture
+def always_quick(monkeypatch):
+    """A death is a quick one however slow this PC is."""
+    monkeypatch.setattr("tools.sim.gateway_process._QUICK_DEATH_S", PATIENCE_S)
+
+
+def test_a_child_that_keeps_dying_is_reported_with_its_last_lines(tmp_path, always_quick):
     deaths = []
     process = child("print('boom'); raise SystemExit(5)", tmp_path)
     process.on_death = deaths.append
     with pytest.raises(ProcessError, match="ended with 5") as caught:
-        asyncio.run(asyncio.wait_for(process.run(), 20))
+        asyncio.run(asyncio.wait_for(process.run(), PATIENCE_S))
     assert "boom" in str(caught.value)
     assert (process.starts_cnt, len(deaths)) == (3, 2)
 
 
-def test_a_reset_of_the_firmware_on_cpython_ends_the_child_and_its_cause_is_told_to_the_next(tmp_path):
+def test_a_reset_of_the_firmware_on_cpython_ends_the_child_and_its_cause_is_told_to_the_next(tmp_path, always_quick):
     (tmp_path / "main.py").write_text("import machine\nprint('cause', machine.reset_cause())\nmachine.reset()\n")
     lines, prepared = [], []
     process = GatewayProcess([sys.executable, "-m", "host_tests.run_firmware", str(tmp_path / "main.py")], 1, tmp_path)
     process.on_line, process.before_start = lines.append, lambda: prepared.append(len(lines))
     with pytest.raises(ProcessError, match="ended with 66"):
-        asyncio.run(asyncio.wait_for(process.run(), 60))
+        asyncio.run(asyncio.wait_for(process.run(), PATIENCE_S))
     assert lines == ["cause 1", "cause 2", "cause 2"] and prepared == [0, 1, 2]
 
 
 def test_sigterm_ends_a_run_and_everything_it_started(tmp_path):
     fake = tmp_path / "fake"
-    fake.write_text("#!/bin/sh\necho $$ > %s\nexec sleep 60\n" % (tmp_path / "pid"))
+    fake.write_text("#!/bin/sh\necho $$ > %s\nexec sleep 600\n" % (tmp_path / "pid"))
     fake.chmod(0o755)
     environment = dict(os.environ, GW_MICROPYTHON=str(fake))
     arguments = [sys.executable, "-m", "tools.sim", "--wan-port", "0", "--control", "0", "--meters", "1"]
@@ -185,7 +192,7 @@ def test_sigterm_ends_a_run_and_everything_it_started(tmp_path):
         while not (port_file.exists() and port_file.read_text().strip()):
             assert run.poll() is None
         run.send_signal(signal.SIGTERM)
-        assert run.wait(10) == 0
+        assert run.wait(PATIENCE_S) == 0
     finally:
         run.kill()
         run.stdout.close()
@@ -200,14 +207,14 @@ def test_a_segment_without_gateway_offers_its_uart():
     run = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
     try:
         port = int(run.stdout.readline().rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), 10) as host:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as host:
             host.sendall(bytes.fromhex("FFFA2C050BFFF0"))
             status = b""
             while len(status) < 4:
                 status += host.recv(4)
         assert status == bytes.fromhex("3F020015")
         run.send_signal(signal.SIGINT)
-        assert run.wait(10) == 0
+        assert run.wait(PATIENCE_S) == 0
     finally:
         run.kill()
         run.stdout.close()
