@@ -158,6 +158,15 @@ class Wan:
         return not self.listener.sessions and self.slab.free_cnt == self.free_cnt
 
 
+async def until(condition):
+    """Let time pass in steps of a millisecond until it is true: on a PC that stands still tasks get there late."""
+    for _ in range(5000):
+        if condition():
+            return
+        await asyncio.sleep_ms(1)
+    raise AssertionError("it never was")
+
+
 async def settle(turns=20):
     """Let every task do what it can do now."""
     for _ in range(turns):

@@ -3,7 +3,7 @@
 
 import asyncio
 
-from app_fakes import Wan, settle
+from app_fakes import Wan, settle, until
 from fakes import wpdu
 
 from app.sessions import Listener
@@ -76,7 +76,7 @@ async def test_without_a_free_buffer_the_socket_is_not_read():
     wan.clock.now += 40000  # longer than a peer may take over a WPDU: but it is us who wait
     wan.listener.on_deadline(wan.clock.now)
     wan.forwarder.can_read = True
-    await asyncio.sleep_ms(20)
+    await until(lambda: wan.forwarder.got)
     await wan.pass_s(0)
     assert wan.forwarder.got == [((16, 0x10), _APDU)] and not stream.is_closed
     stream.end()
@@ -92,7 +92,7 @@ async def test_after_our_own_wait_the_peer_has_its_full_time():
     await settle()
     wan.clock.now += 40000
     wan.forwarder.can_read = True
-    await asyncio.sleep_ms(20)
+    await until(lambda: wan.slab.free_cnt < wan.free_cnt)
     await wan.pass_s(30)
     assert not stream.is_closed
     await wan.pass_s(1)
@@ -262,8 +262,7 @@ async def test_one_session_waiting_for_a_buffer_leaves_the_others_alone():
     await asyncio.sleep_ms(20)
     assert wan.forwarder.got == []
     first.feed(_WPDU[10:])
-    await asyncio.sleep_ms(20)
-    assert len(wan.forwarder.got) == 2
+    await until(lambda: len(wan.forwarder.got) == 2)
     for stream in (first, second, third):
         stream.end()
     await settle()

@@ -3,7 +3,7 @@
 
 import asyncio
 
-from app_fakes import Clock, Stream, Wan, settle
+from app_fakes import Clock, Stream, Wan, settle, until
 from fakes import RamStore, wpdu
 
 from app import tls_identity
@@ -374,8 +374,8 @@ async def test_a_step_waits_for_the_line_to_be_at_rest_but_not_for_ever():
             line.is_busy = False
         else:
             clock.now += 5000
-        await asyncio.sleep_ms(30)
-        assert begun.done() and line.holds == 1
+        await until(begun.done)
+        assert line.holds == 1
         pause.end()
         assert not line.holds
 
@@ -385,5 +385,4 @@ async def test_a_session_that_ends_in_a_pause_gives_the_line_back():
     begun = asyncio.create_task(LinePause(line, Clock(), 5000).begin())
     await asyncio.sleep_ms(30)
     begun.cancel()
-    await asyncio.sleep_ms(30)
-    assert not line.holds
+    await until(lambda: not line.holds)

@@ -33,7 +33,7 @@ async def test_wait_for_gives_the_result_in_time():
         await asyncio.sleep_ms(1)
         return 7
 
-    assert await asyncio.wait_for(quick(), 1) == 7
+    assert await asyncio.wait_for(quick(), 60) == 7
 
 
 def test_cancellation_is_not_an_exception():
@@ -150,11 +150,21 @@ async def test_a_lock_is_held_by_one():
 async def test_sleeping_takes_the_time_it_says():
     before = time.ticks_ms()
     await asyncio.sleep_ms(20)
-    assert 20 <= time.ticks_diff(time.ticks_ms(), before) < 2000
+    assert 20 <= time.ticks_diff(time.ticks_ms(), before) < 20000  # 20 s if it took them for seconds
+
+
+async def _listening(serve):
+    """A server on a port nobody has, below those that connections are given; MicroPython does not tell which 0 is."""
+    for port in range(21000, 21100):
+        try:
+            return await asyncio.start_server(serve, "127.0.0.1", port), port
+        except OSError:
+            continue
+    raise AssertionError("no port is free")
 
 
 async def test_a_server_and_a_client_exchange_octets():
-    port, heard = 43917, []
+    heard = []
 
     async def answer(reader, writer):
         buf = bytearray(8)
@@ -165,7 +175,7 @@ async def test_a_server_and_a_client_exchange_octets():
         writer.close()
         await writer.wait_closed()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", port)
+    server, port = await _listening(answer)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"ping")
     await writer.drain()
