@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from pydlms.client import DlmsClient
+from pydlms.security.general import GeneralAad, KeyInfo
 
 from host_tests.peers.cosem_hes import CosemHes
 from host_tests.peers.gurux_hes import GuruxHes, _Generic, _plain
@@ -171,3 +172,28 @@ def test_gurux_reads_a_list_of_attributes_in_one_ciphered_request(bench: Any) ->
     wanted = [(_Generic(1, "0.0.42.0.0.255"), 2), (_Generic(1, _NAME), 2)]
     reply = hes._ask(client, [wpdu for wpdus in client.readList(wanted) for wpdu in wpdus])
     assert _plain(list(reply.value)) == [b"GWY0000000000001", 7]
+
+
+_CIPHERINGS = [(aad, KeyInfo(kind)) for aad in GeneralAad for kind in ("identified", "none")]
+
+
+@pytest.mark.parametrize("ciphering", _CIPHERINGS, ids=lambda one: f"{one[0].value}-{one[1].kind}")
+def test_pydlms_by_general_ciphering(bench: Any, ciphering: tuple[GeneralAad, KeyInfo]) -> None:
+    bench.saps.node_cnt = 100
+    hes = PydlmsHes(DirectWire(bench), ciphering=ciphering)
+    hes.open_management(1, 1)
+    hes.set(1, _NAME, 2, Typed(UINT16, 4711))
+    assert bench.settings.value == 4711 and hes.get(1, _NAME, 2) == 4711
+    hes.action(1, _NAME, 2)
+    assert bench.settings.calls == [0]
+    with pytest.raises(HesRefused):
+        hes.set(1, _NAME, 4, Typed(UINT16, 1))
+    text = bytes(range(256)) * 5  # in blocks, there and back
+    hes.set(1, _NAME, 3, Typed(OCTET_STRING, text))
+    assert bytes(hes.get(1, _NAME, 3)) == text and len(hes.get(17, "0.0.41.0.0.255", 2)) == 101
+    assert {apdu[0] for apdu in hes.wire.sent[2:]} == {apdu[0] for apdu in hes.wire.received[2:]} == {0xDD}
+    hes.set(1, _NAME, 2, Typed(UINT16, 9))
+    request, bench.settings.value = hes.wire.sent[-1], 0
+    assert bench.ask(request, sap=1)[:3] == b"\xd8\x01\x06" and bench.settings.value == 0
+    hes.release()
+    assert bench.device.open_cnt() == 0

@@ -5,17 +5,19 @@ import os
 import signal
 
 import pytest
+from pydlms.security.general import GeneralAad, KeyInfo
 
 from host_tests.e2e.stack import Stack
 from host_tests.peers import pydlms_hes
 from host_tests.peers.cosem_hes import CosemHes
 from host_tests.peers.gurux_hes import GuruxHes
-from host_tests.peers.hes import CLOCK, GATEWAY_SAP
+from host_tests.peers.hes import CLOCK, GATEWAY_SAP, INT16, MANAGEMENT, OCTET_STRING, Typed
 from host_tests.peers.pydlms_hes import PydlmsHes
 from tools.hes.errors import HesError, HesRefused, WireError
 
 LDN, SERIAL = (1, "0.0.42.0.0.255"), (1, "0.0.96.1.0.255")
 COUNTER, SETUP = (1, "0.0.43.1.1.255"), (64, "0.0.43.0.1.255")
+SETTINGS = (1, "0.0.128.10.0.255")
 SECURITY_COUNTS = (1, "0.0.128.1.5.255")
 LOCKS = {"lock_first_s": 1, "lock_longest_s": 2, "lock_slow_s": 1}
 
@@ -55,6 +57,25 @@ def test_each_library_reads_as_management_with_its_way_of_ciphering(stack, kind,
         assert hes.get(*SETUP, 2) == 0x6C and hes.get(*SETUP, 3) == 0
         assert hes.get(*COUNTER, 2) > before + 3
         hes.release()
+    assert not stack.complaints()
+
+
+def test_by_general_ciphering_it_is_read_written_and_called_and_a_replay_is_refused(stack):
+    for kind in ("identified", "none"):
+        with stack.wire() as wire:
+            hes = PydlmsHes(wire, ciphering=(GeneralAad.SC_AK, KeyInfo(kind)))
+            opened(hes)
+            assert bytes(hes.get(*LDN, 2)) == b"GWYGATEWAY000001" and len(hes.get(15, "0.0.40.0.0.255", 2)) > 50
+            hes.set(*SETTINGS, 2, Typed(OCTET_STRING, b'{"wan": {"idle_s": %d}}' % (900 + len(kind))))
+            request = wire.sent[-1]
+            assert b"%d" % (900 + len(kind)) in bytes(hes.get(*SETTINGS, 2))
+            hes.action(8, "0.0.1.0.0.255", 6, Typed(INT16, 0))
+            assert {apdu[0] for apdu in wire.sent[-3:] + wire.received[-3:]} == {0xDD}
+            before = hes.get(*SETTINGS, 2)
+            wire.send(MANAGEMENT, GATEWAY_SAP, request)
+            assert wire.receive(MANAGEMENT, GATEWAY_SAP)[:3] == b"\xd8\x01\x06"
+            assert hes.get(*SETTINGS, 2) == before
+            hes.release()
     assert not stack.complaints()
 
 

@@ -3,7 +3,7 @@
 
 The strictest of the three: it checks wPorts, tags, counters and that a
 protected association answers protected.  It ciphers with service-specific glo-
-APDUs, or with general-glo when asked to.
+APDUs, or with general-glo or general-ciphering when asked to.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from pydlms.exceptions import DlmsError, ServiceError
 from pydlms.image import transfer_image
 from pydlms.link import ApduLink
 from pydlms.security.context import SecurityContext
+from pydlms.security.general import GeneralAad, KeyInfo
 from pydlms.security.hls import Mechanism
 
 from host_tests.peers.hes import AK, EK, MANAGEMENT, PUBLIC, ZERO, Hes, Typed
@@ -52,8 +53,17 @@ class PydlmsHes(Hes):
 
     title = b"HPY\x00\x00\x00\x00\x02"
 
-    def __init__(self, wire: Wire, general: bool = False, propose_gbt: bool = False, gbt_window: int = 1) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        general: bool = False,
+        propose_gbt: bool = False,
+        gbt_window: int = 1,
+        ciphering: "tuple[GeneralAad, KeyInfo] | None" = None,
+    ) -> None:
+        """`ciphering`: general-ciphering, what its tag covers and the key it names."""
         super().__init__(wire, general)
+        self._ciphering = ciphering
         self._gbt = {"propose_gbt": propose_gbt, "gbt_window": gbt_window}
         self._client: "DlmsClient | None" = None
 
@@ -64,9 +74,12 @@ class PydlmsHes(Hes):
     def open_management(self, server_sap: int, counter: int) -> None:
         """Associate as the management client, first invocation counter given."""
         security = SecurityContext(EK, AK, client_system_title=self.title, invocation_counter=counter)
+        protection, key_info = "general-glo" if self.general else "glo", None
+        if self._ciphering is not None:
+            security.general_aad, key_info = self._ciphering
+            protection = "general-ciphering"
         self._associate(MANAGEMENT, server_sap, AssociationSettings(
-            mechanism=Mechanism.HLS_GMAC, security=security, **self._gbt,
-            protection="general-glo" if self.general else "glo"))
+            mechanism=Mechanism.HLS_GMAC, security=security, protection=protection, key_info=key_info, **self._gbt))
 
     def get(self, class_id: int, obis: str, attribute: int):  # type: ignore[no-untyped-def]
         """An attribute as int, bool, bytes, or list of those."""
