@@ -3,7 +3,9 @@
 
 from app import push as counted
 from app.push_delivery import Pace
-from host_tests.push_bench import CLIENT, SAP, Bench, play
+from base import events
+from base.log import NOTICE
+from host_tests.push_bench import CLIENT, SAP, SERIAL, Bench, outage, play
 
 
 def test_notifications_go_out_in_order_over_one_connection():
@@ -169,3 +171,37 @@ def test_the_first_attempt_waits_at_random_and_pauses_are_stretched_at_random():
 def test_the_names_of_the_counters_are_all_used():
     indices = {value for name, value in vars(counted).items() if name.isupper() and isinstance(value, int)}
     assert set(range(len(counted.NAMES))) <= indices
+
+
+def test_an_own_event_too_long_to_be_sent_is_counted_as_that_and_holds_nobody_up():
+    async def story(bench):
+        bench.own._serial = bytes(230)
+        bench.log.add(NOTICE, events.GATEWAY_UP)
+        bench.turns.is_heartbeat_due = True
+        bench.offer(1)
+        await bench.run(2)
+        bench.own._serial = SERIAL
+        bench.log.add(NOTICE, events.MODEM_UP)
+        bench.offer(2)
+        await bench.run(2)
+
+    bench = play(story)
+    assert bench.got() == [1, 2] and bench.is_at_rest()
+    assert [text.split()[0] for text in bench.texts()] == ["modem-up"]
+    assert (bench.count("push-dropped-too-long"), bench.count("own-events-pushed")) == (2, 1)
+
+
+def test_own_events_on_flash_too_long_to_be_sent_are_counted_too(flash):
+    async def before(bench):
+        bench.log.add(NOTICE, events.GATEWAY_UP)
+        bench.log.add(NOTICE, events.MODEM_UP)
+        await bench.run(2000)
+
+    async def after(bench):
+        bench.own._serial = bytes(230)
+        bench.offer(4)
+        await bench.run(3)
+
+    one, two = outage({"fs": flash}, before, after)
+    assert one.own_got() == [] and two.got() == [4] and two.is_at_rest() and two.own_got() == []
+    assert (two.count("push-dropped-too-long"), two.count("own-events-pushed")) == (2, 0)

@@ -280,3 +280,36 @@ def test_what_was_put_before_a_record_that_failed_is_put_again_and_comes_once():
     assert put(ring, 12, is_last=False) and put(ring, 13)
     assert take(start(store)) == list(range(14))
     assert take(ring) == list(range(14)) and ring.lost == 0
+
+
+def test_a_record_longer_than_the_room_of_this_start_costs_no_other():
+    """`wan.max_apdu` was lowered meanwhile."""
+    store = RamStore()
+    big = PushRing(store, 2000, 4 * ROOM)
+    while not big.is_ready:
+        big.step()
+    view = memoryview(bytearray(FRONT_LEN + 4 * ROOM + BACK_LEN))
+    for length in (PAYLOAD_LEN, ROOM + 1, PAYLOAD_LEN, 3 * ROOM, ROOM):
+        view[FRONT_LEN : FRONT_LEN + PAYLOAD_LEN] = payload(length)
+        assert big.put(view, FRONT_LEN, length, (KIND_WPDU, 1, 0), True)
+    ring = start(store, 2000)
+    assert len(ring) == 5
+    lengths = []
+    view = memoryview(bytearray(FRONT_LEN + ROOM + BACK_LEN))
+    while len(ring):
+        lengths.append(ring.peek_into(view, FRONT_LEN))
+        ring.drop()
+    assert lengths == [PAYLOAD_LEN, PAYLOAD_LEN, ROOM]
+    assert (ring.too_long, ring.lost, ring.damaged) == (2, 0, 0)
+    ring.ack()
+    assert len(start(store, 2000)) == 0
+
+
+def test_a_damaged_length_is_damage():
+    store = RamStore()
+    put(start(store), 0, 1, 2, 3)
+    octets = bytearray(store.files["push.1"])
+    octets[12] = ROOM + 1
+    ring = start(store)
+    store.files["push.1"] = bytes(octets)
+    assert take(ring) == [3] and (ring.too_long, ring.lost, ring.damaged) == (0, 3, 1)

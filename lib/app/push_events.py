@@ -162,7 +162,7 @@ class OwnEvents:
         """Write a notification of up to `count` of `rows` to dst[HEADROOM + front:]; (its length, events in it).
 
         More than one becomes an array of event structures. `wall`: now, 0 = not known. At least
-        one goes in; one that does not fit loses its text.
+        one goes in; one that does not fit loses its text; length 0: not even so it fits.
         """
         writer = self._writer
         start = HEADROOM + self.front
@@ -180,6 +180,8 @@ class OwnEvents:
             count = self._write_array(writer, rows, count)
         else:
             self._write_event(writer, struct.unpack_from(_ROW, rows, 0))
+        if writer.lost_cnt:
+            return 0, count
         self.last[:] = rows[(count - 1) * ROW_LEN : count * ROW_LEN]
         return writer.off - start, count
 

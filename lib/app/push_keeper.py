@@ -159,6 +159,8 @@ class Keeper:
         self._follow(push.OWN_LOST, self._turns.own.lost)
         if ring is not None:
             self._follow(push.FLASH_LOST, ring.lost)
+            self._route.counters.inc(push.TOO_LONG, ring.too_long)
+            ring.too_long = 0
             self._follow(push.FLASH_WRITES, ring.writes)
             self._follow(push.FLASH_FAILED, ring.failures + ring.damaged)
 

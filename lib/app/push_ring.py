@@ -62,6 +62,7 @@ class PushRing:
         self._recovery: "Iterator[None] | None" = self._recover()
         self.kind = self.count = self.wall = 0  # of the record handed out
         self.lost = 0  # notifications overwritten before they were delivered
+        self.too_long = 0  # notifications that `room` does not hold any more
         self.damaged = 0  # segments with a record that could not be read
         self.failures = 0  # writes the file system refused
         self.writes = 0  # flushes and renames: what wears the flash
@@ -239,7 +240,8 @@ class PushRing:
             if length:
                 self._peeked = self._read
                 return length
-            self._skip_segment()
+            if not self._skip_too_long():
+                self._skip_segment()
         return 0
 
     def _load(self, view: memoryview, off: int) -> int:
@@ -258,6 +260,18 @@ class PushRing:
             return 0
         self._after = at + FRONT_LEN + length + BACK_LEN
         return length  # type: ignore[no-any-return]
+
+    def _skip_too_long(self) -> bool:
+        """Pass over a sound record with no room for it: it was written when APDUs could be longer."""
+        seq, at = self._read
+        total = self._check(seq, at) if self._counts[seq % SEGMENTS] else 0
+        if total <= FRONT_LEN + self._room + BACK_LEN:
+            return False
+        self._counts[seq % SEGMENTS] -= self.count
+        self.too_long += self.count
+        self._read = (seq, at + total)
+        self._unacked += 1
+        return True
 
     def _skip_segment(self) -> None:
         """Go on with the next segment; what was counted in this one and is not there is lost."""

@@ -94,13 +94,14 @@ class Turns:
             return self._load_ring(self.ring, view, client_sap)
         own, wall = self.own, self.wall_s()
         if turn == HEARTBEAT:
-            return self._wpdu(view, client_sap, own.encode_one(HEARTBEAT_EVENT, (wall, wall), 0, 0, view))
+            self._rows = 1
+            return self._own_wpdu(turn, view, client_sap, own.encode_one(HEARTBEAT_EVENT, (wall, wall), 0, 0, view))
         boot_s = self.boot_s()
         found = own.gather(own.rows, self.batch, _ALL_KINDS, boot_s)
         length, self._rows = own.encode(own.rows, found, view, wall)
         if self._rows < found:  # they did not all fit: the cursor will stand behind those that did
             own.gather(own.rows, self._rows, _ALL_KINDS, boot_s)
-        return self._wpdu(view, client_sap, length)
+        return self._own_wpdu(turn, view, client_sap, length)
 
     def _load_ring(self, ring: "PushRing", view: memoryview, client_sap: int) -> "memoryview | None":
         length = ring.peek_into(view, push.WPDU_OFF)
@@ -119,30 +120,39 @@ class Turns:
         count = min(ring.count - self._events_sent, self.batch, MOST_ROWS)
         own.rows[: ROW_LEN * count] = view[first : first + ROW_LEN * count]
         length, self._rows = own.encode(own.rows, count, view, self.wall_s())
-        return self._wpdu(view, client_sap, length)
+        return self._own_wpdu(RING, view, client_sap, length)
+
+    def _own_wpdu(self, turn: int, view: memoryview, client_sap: int, length: int) -> "memoryview | None":
+        """As `_wpdu`; what does not fit an APDU at all is given up and counted: it would never leave its queue."""
+        if length:
+            return self._wpdu(view, client_sap, length)
+        self._route.counters.inc(push.TOO_LONG, self._rows)
+        self._leave(turn)
+        return None
 
     def done(self, turn: int) -> None:
         """The socket took what `load` gave."""
         self._was_own = turn == OWN
         if turn == METER and self._item is not None:
             self._route.sent(self._item)
-        elif turn == HEARTBEAT:
+        elif turn == RING and self.ring is not None and self.ring.kind != push.KIND_EVENTS:
+            self.ring.drop()
+            self._route.counters.inc(push.SENT)
+        else:
+            if turn != HEARTBEAT:
+                self._route.counters.inc(push.OWN_SENT, self._rows)
+            self._leave(turn)
+
+    def _leave(self, turn: int) -> None:
+        """What was made of our own events last leaves its queue."""
+        if turn == HEARTBEAT:
             self.is_heartbeat_due = False
         elif turn == OWN:
             self.own.advance()
-            self._route.counters.inc(push.OWN_SENT, self._rows)
-        elif turn == RING and self.ring is not None:
-            self._done_ring(self.ring)
-
-    def _done_ring(self, ring: "PushRing") -> None:
-        if ring.kind != push.KIND_EVENTS:
-            ring.drop()
-            self._route.counters.inc(push.SENT)
-            return
-        self._route.counters.inc(push.OWN_SENT, self._rows)
-        self._events_sent += self._rows
-        if self._events_sent >= ring.count:
-            ring.drop()
+        elif self.ring is not None:
+            self._events_sent += self._rows
+            if self._events_sent >= self.ring.count:
+                self.ring.drop()
 
     def late(self, client_sap: int) -> "memoryview | None":
         """The WPDU that says how many of those that follow are late and since when; None when none is."""
@@ -160,7 +170,8 @@ class Turns:
             age_s = wall - came if wall >= came > 0 else -1  # NOTE: the clock may have been set back since
         if not count:
             return None
-        return self._wpdu(view, client_sap, self.own.encode_one(LATE, (came, wall), count, age_s, view))
+        length = self.own.encode_one(LATE, (came, wall), count, age_s, view)
+        return self._wpdu(view, client_sap, length) if length else None
 
     def give_back(self) -> None:
         """The connection has ended: free the buffer."""
