@@ -118,7 +118,8 @@ class Forwarder:
             self._replies.from_device(now, self.device, session, source, view, length)
             return None
         off = HEADROOM + self._router.prefix_len
-        apdu, prefix = view[off : HEADROOM + length], view[HEADROOM:off]
+        apdu = view[off : HEADROOM + length]
+        prefix = view[HEADROOM:off] if self._router.prefix_len else b""
         reason = self.admission.judge(now, self.medium, target, session, source, apdu)
         if reason != ACCEPTED:
             self._replies.refuse(session, reason, (destination, source), prefix)
@@ -196,10 +197,11 @@ class Forwarder:
             self._count_node(refusal.STALE, node, STAT_LATE)
             return UPLINK_FOREIGN
         exchange = self.exchanges.active(node)
-        if exchange is not None and (exchange.client_sap, exchange.server_sap) != (client_sap, server_sap):
+        if exchange is not None and not exchange.is_between(client_sap, server_sap):
             exchange = None
-        if exchange is None or answer.is_unsolicited(mv[off]):
-            self._unasked.take(now, self.push, node, client_sap, mv[off : off + length])
+        apdu = mv[off : off + length]
+        if exchange is None or answer.is_unsolicited(apdu[0]):
+            self._unasked.take(now, self.push, node, client_sap, apdu)
             return UPLINK_FOREIGN
         # NOTE: the guard goes on after a late answer: a second copy of it may still follow.
         if exchange.state == GUARD:
@@ -209,28 +211,28 @@ class Forwarder:
         # repeated answer to the one before (request, no answer, next request, late answer).
         # After the last answer it is a copy of that.
         request = self._slab.view(exchange.buf)
-        fits = exchange.state == SENT and answer.fits(request, exchange.off, exchange.length, mv, off, length)
-        if not fits or self._copies.is_copy(exchange, mv[off : off + length]):
+        fits = exchange.state == SENT and answer.fits(request, exchange.off, exchange.length, apdu)
+        if not fits or self._copies.is_copy(exchange, apdu):
             self._count_node(refusal.STALE, node, STAT_LATE)
             return UPLINK_FOREIGN
-        self._deliver(exchange, mv, off, length)
-        if answer.is_more_coming(mv, off, length) and exchange.takes_another():
+        self._deliver(exchange, apdu)
+        if answer.is_more_coming(apdu) and exchange.takes_another():
             return UPLINK_MORE
         exchange.fire(now, ANSWERED)
         return UPLINK_LAST
 
-    def _deliver(self, exchange: "Exchange", mv: memoryview, off: int, length: int) -> None:
+    def _deliver(self, exchange: "Exchange", apdu: memoryview) -> None:
         """Wrap and hand the APDU to the session that asked; wPorts swapped, prefix echoed as E7."""
         self._table.note(exchange.node, STAT_RX)
-        exchange.heard_len += length
+        exchange.heard_len += len(apdu)
         if exchange.session is None:
             self.counters.inc(refusal.ORPHAN)
             return
         # NOTE: not for an orphan: its pair may have a new owner by now.
-        if answer.ends_association(exchange.tag, mv, off, length):
+        if answer.ends_association(exchange.tag, apdu):
             self.admission.ownership.release(exchange.node, exchange.client_sap, exchange.session)
         ports = (exchange.wport, exchange.client_sap)
-        if self._replies.deliver(exchange.session, ports, exchange.kept_prefix(), mv[off : off + length]):
+        if self._replies.deliver(exchange.session, ports, exchange.kept_prefix(), apdu):
             self.counters.inc(refusal.DELIVERED)
 
     # --- how exchanges end ---

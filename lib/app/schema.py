@@ -109,6 +109,12 @@ LIVE = (
 
 
 def default_of(row: "tuple[object, ...]") -> object:
-    """Of one setting, as JSON would have it: a list is a tuple in the row, else it could not lie in flash."""
+    """Of one setting, as JSON would have it: a list is a tuple in the row, else it could not lie in flash.
+
+    NOTE: a number above 8191 in a frozen tuple is a big integer (mpy-tool), and so is all that is
+    calculated from it: two objects each time, for every frame. Read from text it is a small one.
+    """
     value = row[4]
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return list(value)
+    return int(str(value)) if type(value) is int else value

@@ -46,19 +46,19 @@ def may_be_push(tag: int) -> bool:
     return tag in (0xDB, 0xDC, 0xDD, 0xDF)
 
 
-def fits(request: memoryview, req_off: int, req_len: int, reply: memoryview, off: int, length: int) -> bool:
-    """False when `reply` cannot be the answer to `request` by tag or invoke-id."""
-    asked = request[req_off]
-    tag = reply[off]
+def fits(request: memoryview, off: int, length: int, reply: memoryview) -> bool:
+    """False when `reply` cannot be the answer to request[off:off+length] by tag or invoke-id."""
+    asked = request[off]
+    tag = reply[0]
     if is_unsolicited(tag) or tag in _ANSWER_TO:  # a notification or a request
         return False
     if tag not in _SPECIFIC or asked not in _ANSWER_TO:
         return True
     if tag != _ANSWER_TO[asked]:
         return False
-    if asked not in _WITH_INVOKE_ID or req_len < 3 or length < 3:
+    if asked not in _WITH_INVOKE_ID or length < 3 or len(reply) < 3:
         return True
-    return (request[req_off + 2] ^ reply[off + 2]) & _INVOKE_ID_MASK == 0
+    return (request[off + 2] ^ reply[2]) & _INVOKE_ID_MASK == 0
 
 
 def never_repeats(tag: int) -> bool:
@@ -66,11 +66,11 @@ def never_repeats(tag: int) -> bool:
     return tag in _COUNTED
 
 
-def is_more_coming(reply: memoryview, off: int, length: int) -> bool:
-    """A general block transfer block that the server will follow up without being asked."""
-    if reply[off] != _GBT or length < 2:
+def is_more_coming(apdu: memoryview) -> bool:
+    """A general block transfer block that its sender will follow up without being asked."""
+    if apdu[0] != _GBT or len(apdu) < 2:
         return False
-    return reply[off + 1] & (_GBT_LAST_BLOCK | _GBT_STREAMING) == _GBT_STREAMING
+    return apdu[1] & (_GBT_LAST_BLOCK | _GBT_STREAMING) == _GBT_STREAMING
 
 
 def needs_no_reply(request: memoryview, off: int, length: int) -> bool:
@@ -78,7 +78,7 @@ def needs_no_reply(request: memoryview, off: int, length: int) -> bool:
     and general block transfer blocks that the client streams."""
     tag = request[off]
     if tag == _GBT:
-        return is_more_coming(request, off, length)
+        return is_more_coming(request[off : off + length])
     if tag in _UNCONFIRMED_WRITE:
         return True
     return tag in (0xC1, 0xC3) and length > 2 and not request[off + 2] & _SERVICE_CONFIRMED
@@ -89,20 +89,19 @@ def opens_association(tag: int) -> bool:
     return tag == _AARQ
 
 
-def ends_association(request_tag: int, reply: memoryview, off: int, length: int) -> bool:
+def ends_association(request_tag: int, reply: memoryview) -> bool:
     """After this answer nobody owns the pair: RLRE, or an AARQ that was not accepted."""
     if request_tag == _RLRQ:
         return True
-    return request_tag == _AARQ and not _is_accepted(reply, off, length)
+    return request_tag == _AARQ and not _is_accepted(reply)
 
 
-def _is_accepted(reply: memoryview, off: int, length: int) -> bool:
+def _is_accepted(reply: memoryview) -> bool:
     """True for an AARE whose result (A2 03 02 01 rr) is 0, or one too odd to read."""
-    if reply[off] != _AARE:
+    if reply[0] != _AARE:
         return False
-    end = off + length
-    at = off + (3 if length > 1 and reply[off + 1] == 0x81 else 2)  # length octets: nn or 81 nn
-    while at + 4 < end:
+    at = 3 if len(reply) > 1 and reply[1] == 0x81 else 2  # length octets: nn or 81 nn
+    while at + 4 < len(reply):
         if reply[at] == 0xA2:
             return reply[at + 4] == 0
         at += 2 + reply[at + 1]

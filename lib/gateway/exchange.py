@@ -101,6 +101,14 @@ class Exchange:
         self.length = len(apdu)
         self.tag = apdu[0]
 
+    def apdu(self, slab: "Slab") -> memoryview:
+        """The request it holds."""
+        return slab.view(self.buf)[self.off : self.off + self.length]
+
+    def is_between(self, client_sap: int, server_sap: int) -> bool:
+        """Its request went from this client to this server inside the meter."""
+        return self.client_sap == client_sap and self.server_sap == server_sap
+
     def is_pair_of(self, other: "Exchange") -> bool:
         """Same head-end, same client: one association, whose requests keep their order."""
         return self.session is other.session and self.client_sap == other.client_sap
@@ -243,11 +251,10 @@ class Exchanges:
 
     def repeats_pending(self, candidate: Exchange, slab: "Slab") -> bool:
         """`candidate` (open, request filled in) equals a pending request of its session."""
-        apdu = slab.view(candidate.buf)[candidate.off : candidate.off + candidate.length]
         for other in self.slots:
             if other is candidate or other.buf < 0 or not _same_route(other, candidate):
                 continue
-            if apdu == slab.view(other.buf)[other.off : other.off + other.length]:
+            if other.apdu(slab) == candidate.apdu(slab):
                 return True
         return False
 

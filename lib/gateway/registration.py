@@ -86,7 +86,7 @@ class Table:
 
     def is_published(self, row: int) -> bool:
         """The node has answered once: it is in the SAP assignment list, lost or not."""
-        return self._rows[row * _ROW_LEN + _STATE] in (NODE_ONLINE, NODE_LOST)
+        return NODE_ONLINE <= self._rows[row * _ROW_LEN + _STATE] <= NODE_LOST
 
     def end(self) -> int:
         """One past the highest row ever given out: the bound of a walk over all nodes."""
@@ -304,7 +304,7 @@ class Table:
         if not 0 <= row < self._used:
             return -1
         state = self._rows[row * _ROW_LEN + _STATE]
-        return -1 if state in (NODE_FREE, NODE_QUARANTINED) else row
+        return row if NODE_FREE < state < NODE_QUARANTINED else -1
 
     def _load_key(self, title: "bytes | bytearray | memoryview") -> None:
         for i in range(_TITLE_LEN):

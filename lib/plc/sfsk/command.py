@@ -67,3 +67,7 @@ class Command:
         self.cnf = cnf
         self.err = err
         self.timeout_ms = timeout_ms
+
+    def is_answered_by(self, code: int) -> bool:
+        """A frame with this code confirms or refuses it."""
+        return code == self.cnf or code == self.err

@@ -157,7 +157,7 @@ class Dispatcher:
         command = self.awaiting
         if command is None and self._link.was_sent:
             command = self.in_link
-        if command is None or code not in (command.cnf, command.err):
+        if command is None or not command.is_answered_by(code):
             return None
         if code == command.cnf and command.ident >= 0 and command.ident != frame[3] | frame[4] << 8:
             return None

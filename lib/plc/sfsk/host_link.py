@@ -47,6 +47,7 @@ FAIL_NAK = const(2)
 _TRIES = const(3)
 _PAUSE_MS = const(20)  # longer than tIC, so that the chip has dropped half a frame
 _SLACK_MS = const(5)  # a tick is 1 ms and the loop is not exact
+_STX_OCTET = b"\x02"
 
 
 class HostLink:
@@ -244,7 +245,7 @@ class HostLink:
         first = self._start
         if command is None:
             return
-        self._port.write(command[first : first + 1])
+        self._port.write(_STX_OCTET)
         self._port.t_req(False)  # released as soon as STX is out
         self._port.write(command[first + 1 : first + self._len])
         self.was_sent = True

@@ -87,6 +87,10 @@ class Indication:
         self.ssap = mv[off + 2]
         self.apdu_len = self.msdu_len - LLC_LEN
 
+    def is_of(self, sap: int) -> bool:
+        """From or to that L-SAP."""
+        return sap == self.dsap or sap == self.ssap
+
     def airtime_slots(self) -> int:
         """Slots the frame took up to and including the copy that was heard."""
         return airtime.subframes(self.msdu_len) * (self.repetitions + 1)

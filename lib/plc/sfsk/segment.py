@@ -238,7 +238,7 @@ class Segment:
             self.counters.inc(counts.RX_BAD_PAD)
             return
         self.line.hear(now, self._air.slots_ms(ind.pending_slots()))
-        if ind.da not in (self.settings["initiator_mac"], self.settings["broadcast_mac"]):
+        if ind.da != self.settings["initiator_mac"] and ind.da != self.settings["broadcast_mac"]:
             self.counters.inc(counts.RX_NOT_FOR_US)
             return
         try:
@@ -253,7 +253,7 @@ class Segment:
     def _route(self, now: int, mv: memoryview, ind: "Indication") -> None:
         if ind.msdu_len > self.settings.max_msdu:
             self.counters.inc(counts.RX_OVERSIZED)
-        elif self.settings["sap_ciase"] in (ind.dsap, ind.ssap) or ind.dsap == self.settings["sap_report"]:
+        elif ind.is_of(self.settings["sap_ciase"]) or ind.dsap == self.settings["sap_report"]:
             self.initiator.on_ciase(now, mv, ind)
         else:
             self._uplink(now, mv, ind)
