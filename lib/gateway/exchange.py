@@ -118,7 +118,7 @@ class Exchange:
         self.blocks += 1
         return self.blocks < _MAX_WINDOW
 
-    def keep_prefix(self, prefix: memoryview) -> None:
+    def keep_prefix(self, prefix: "bytes | memoryview") -> None:
         """Remember the E6 prefix (0..36 octets): the frame header is written over it in the buffer."""
         self.prefix_len = len(prefix)
         for i in range(self.prefix_len):
