@@ -34,7 +34,7 @@ def up(euis=(EUI,), **changes):
 
 
 def test_a_request_and_its_answer_are_the_frames_of_the_sheet():
-    bench = up()
+    bench = up(high_priority=False)
     assert bench.submit(0, GET_CLOCK, client_sap=1)
     assert bench.pins.octets() == DATA_REQUEST
     assert bench.sink.take() == []
@@ -182,6 +182,52 @@ def test_two_exchanges_share_the_line_and_one_that_is_late_counts_no_more():
     assert bench.segment.has_spare  # one that is due and two that are late
     bench.uplink(b"\xc4\x01\xc1", src=1)
     assert bench.sink.take()[-1] == ("done", 0, DONE_REPLIED)  # late, and in time all the same
+
+
+# PATH_DISCOVERY_CONFIRM: one hop, there and back
+ONE_HOP = memoryview(octets("000001" "00000F" "0101" "0001010E006462" "0000010E006462"))
+
+
+def test_while_meters_think_others_have_the_line_as_far_as_it_goes():
+    euis = [b"1234567%d" % n for n in range(5)]
+    bench = up(euis, band=2, suspect_ms=600000)
+    assert bench.segment.window.load(0, 13) == 100  # nothing is known yet: two at a time
+    for row in range(5):
+        bench.segment.links.take_path(row, ONE_HOP, 0, len(ONE_HOP))
+    for _ in range(40):
+        assert bench.submit(0)
+        bench.taken()
+        bench.confirm()
+        bench.wait(600)
+        bench.uplink(bytes(100), src=1)
+    thinking = bench.segment.window.load(0, 13)
+    assert 3 < thinking < 25  # of 650 ms some 60 are on the line
+    for node in range(4):
+        assert bench.segment.has_spare
+        assert bench.submit(node)
+        bench.taken()
+        bench.confirm()
+    assert bench.segment.has_spare
+
+
+def test_an_answer_held_up_by_a_full_line_is_not_taken_for_a_slow_meter():
+    bench = up(band=2)
+    bench.segment.links.take_path(0, ONE_HOP, 0, len(ONE_HOP))
+    quiet = [60, 60, 60, 2000]
+    for turn in range(200):
+        bench.submit(0)
+        bench.taken()
+        bench.confirm()
+        bench.wait(quiet[turn % len(quiet)])
+        bench.uplink(bytes(20), src=1)
+    assert bench.segment.window.load(0, 13) > 20
+
+
+def test_requests_contend_with_high_priority_unless_told_otherwise():
+    for is_high in (True, False):
+        bench = up(high_priority=is_high)
+        bench.submit(0)
+        assert [request[3] for request in bench.taken() if request[0] == 0x0B] == [is_high]
 
 
 def test_capacity_is_offered_when_it_comes_back():

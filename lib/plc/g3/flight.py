@@ -58,6 +58,7 @@ class Flight:
         self.deadline = 0
         self.late_at = 0  # AIR: an answer would have come by then, as answers usually do
         self.is_late = False
+        self.load = 0  # percent of the line
 
     def fire(self, event: int) -> int:
         """Go to the next state; the outcome (DONE_*) when that ends it, else -1."""

@@ -37,7 +37,8 @@ DEFAULTS = {
     "max_packet": 900,  # octets of the largest IPv6 packet
     "handles": 1,  # data requests that may await their confirm
     "flights": 6,  # exchanges in the air at once
-    "crowd": 2,  # of them, whose answers are still due soon
+    "load_percent": 125,  # of the line: with less needed by those in the air one more goes
+    "high_priority": True,  # requests contend before answers and relays, so that they do not collide
     "buffers_all": False,  # wait for all three buffer classes, not only the one needed
     "buffer_stall_ms": 30000,  # buffers said to be full for so long: try all the same
     "confirm_ms": 60000,  # a DATA_CONFIRM may wait for a route discovery

@@ -88,12 +88,12 @@ class Traffic:
     def has_spare(self) -> bool:
         """Not only the last flight is free, and another exchange would not crowd the line.
 
-        NOTE: all stations share one line: with two exchanges one's frames fill the other's gaps, with more
-        they collide more often than that. Who is late is not coming, most likely, and crowds nobody.
+        NOTE: all stations share one line: an exchange more fills the gaps in which meters think, but where
+        there are no gaps left frames collide. Who is late is not coming, most likely, and crowds nobody.
         """
         if len(self.flights) == 1:
             return True
-        return self.count(fl.FREE) > 1 and self._crowd() < self._settings["crowd"]
+        return self.count(fl.FREE) > 1 and self._load() < self._settings["load_percent"]
 
     def of(self, row: int) -> "Flight | None":
         """The flight of a node."""
@@ -113,6 +113,7 @@ class Traffic:
         flight.client_sap, flight.server_sap = saps
         flight.buf, flight.off, flight.length = mv, off, length
         flight.since = now
+        flight.load = self._window.load(row, length)
         return flight
 
     def ping(self, now: int) -> None:
@@ -134,7 +135,8 @@ class Traffic:
         mv[at : at + flight.length] = flight.buf[flight.off : flight.off + flight.length]
         saps = (flight.client_sap, flight.server_sap)
         length = self.packets.put(mv, _REQUEST_HEAD, dst, saps, flight.length)
-        struct.pack_into(">BBBBH", mv, 0, adp.DATA_REQUEST, flight.handle, _DISCOVER, 0, length)
+        priority = self._settings["high_priority"]
+        struct.pack_into(">BBBBH", mv, 0, adp.DATA_REQUEST, flight.handle, _DISCOVER, priority, length)
         flight.fire(fl.GIVEN)
         flight.is_late = False
         flight.deadline = ticks_add(now, self._settings.timeout_ms("confirm_ms"))
@@ -261,13 +263,13 @@ class Traffic:
 
     # --- inside ---
 
-    def _crowd(self) -> int:
-        """Exchanges whose frames may be on the line now."""
-        count = 0
+    def _load(self) -> int:
+        """Percent of the line that exchanges under way need."""
+        load = 0
         for flight in self.flights:
             if flight.state != fl.FREE and not flight.is_late:
-                count += 1
-        return count
+                load += flight.load
+        return load
 
     def _handles_full(self) -> bool:
         requested = self.count(fl.REQUESTED) + (self.echo.state == ec.REQUESTED)

@@ -3,7 +3,8 @@
 
 Source: g3.md 7.1 (airtime, up to netTraversalTime 20 s when a route must be found). The think
 time is measured per node (rises at once, falls slowly); other exchanges in the air share the
-line and stretch the window.
+line and stretch the window. How much of the line an exchange needs is judged by the quietest
+answers of all nodes, so that waiting for a full line is not taken for thinking.
 """
 
 from micropython import const
@@ -21,16 +22,20 @@ if TYPE_CHECKING:
 _MARGIN_MS = const(250)
 _USUAL_LEN = const(128)
 _SHARED = const(2)
+_WHOLE = const(100)  # percent of the line
+_FALL, _RISE = const(4), const(32)  # part of the difference taken over: the quiet ones count
 
 
 class Window:
-    """Computes; keeps nothing of its own."""
+    """Computes; keeps what answers are like: `_gap_ms` from a request's last hop to its answer's first."""
 
     def __init__(self, nodes: "Nodes", links: "Links", settings: "Settings") -> None:
         self._nodes = nodes
         self._links = links
         self._air = Airtime(settings["band"], settings["time_scale"])
         self._settings = settings
+        self._gap_ms = 0  # not known: who is on the line has all of it
+        self._reply_len = _USUAL_LEN
         self._slack_ms = settings.timeout_ms("slack_ms")
         self._route_ms = settings.timeout_ms("route_ms")
 
@@ -64,8 +69,19 @@ class Window:
         """An answer of `reply_len` octets came."""
         spent_ms = max(ticks_diff(now, sent_at), 0)
         self._links.note_rtt(row, spent_ms)
-        line_ms = self.one_way_ms(row, request_len) + self.one_way_ms(row, reply_len)
-        self._nodes.note_think(row, max(spent_ms - line_ms, 1))
+        down_ms, up_ms = self.one_way_ms(row, request_len), self.one_way_ms(row, reply_len)
+        self._nodes.note_think(row, max(spent_ms - down_ms - up_ms, 1))
+        self._reply_len += (reply_len - self._reply_len) // _FALL
+        if self._links.hops(row) == 1:  # of a longer way it is not known well enough which modulation each hop has
+            change = spent_ms - up_ms - self._gap_ms
+            self._gap_ms += max(change // _RISE, 1) if change > 0 else max(change // _FALL, -self._gap_ms)
+
+    def load(self, row: int, request_len: int) -> int:
+        """Percent of the line an exchange needs while it lasts, alone: it is silent while the meter thinks."""
+        if row < 0 or not self._gap_ms:
+            return _WHOLE
+        air_ms = self.one_way_ms(row, request_len) + self.one_way_ms(row, self._reply_len)
+        return _WHOLE * air_ms // (air_ms + self._gap_ms)
 
     def _mode(self, row: int) -> int:
         lqi = self._links.lqi(row) if row >= 0 else 0

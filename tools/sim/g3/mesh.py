@@ -52,7 +52,7 @@ class Journey:
     def _hop(self, index: int) -> None:
         sender, receiver = self.path[index], self.path[index + 1]
         transfer = Transfer(sender, receiver, self.lens, self.line.modulation(sender, receiver))
-        transfer.is_high = self.is_high
+        transfer.is_high = self.is_high and (not index or self.line.options.relays_keep_priority)
         pan_id = sender.pan_id
         transfer.is_wanted = lambda: receiver.pan_id == pan_id and receiver.short_addr == self._addrs[index + 1]
         transfer.done = lambda status: self._hop_over(index, status)

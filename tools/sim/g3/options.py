@@ -28,6 +28,7 @@ class G3LineOptions:
     max_be: int = 8
     lqi: tuple[int, int] = (48, 110)  # links get an LQI in this range [U]
     thresholds: tuple[int, int, int] = (60, 72, 92)  # LQI from which BPSK, QPSK, 8PSK are used [U]
+    relays_keep_priority: bool = False  # further hops of a frame sent with high priority have it too [U]
     rebroadcasts: int = 2  # copies of a route request per hop that cost airtime [U]
 
 
