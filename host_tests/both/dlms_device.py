@@ -7,7 +7,9 @@ from dlms.association import public_client
 from dlms.cosem import basic
 from dlms.cosem.clock import Clock
 from dlms.cosem.event_log import EventLogs
+from dlms.cosem.object import obis
 from dlms.cosem.sfsk import sfsk_objects
+from dlms.cosem.values import octets
 from dlms.server import Limits, LogicalDevice
 
 LDN = b"GWY0000000000001"
@@ -106,9 +108,9 @@ class Bench:
         self.log = Log(32)
         self.some_counters = Counters(("wan-refused", "wan-late"))
         objects = [
-            basic.logical_device_name(LDN),
-            basic.serial_number(b"GW-000001"),
-            basic.firmware_id(0, b"gateway 0.1.0"),
+            basic.data(obis(0, 0, 42, 0, 0), octets(LDN)),
+            basic.data(obis(0, 0, 96, 1, 0), octets(b"GW-000001")),
+            basic.data(obis(1, 0, 0, 2, 0), octets(b"gateway 0.1.0")),
             self.clock.cosem_object(),
             basic.sap_assignment(self.saps),
             basic.counters(0, self.some_counters),

@@ -42,6 +42,16 @@ def test_a_long_value_is_set_in_blocks_of_any_size():
         assert bench.settings.text == _TEXT
 
 
+def test_unconfirmed_requests_in_between_do_not_end_a_transfer():
+    bench = settings_bench()
+    first, last = _blocks(_VALUE, 800)
+    assert bench.ask(_block(2, 1, first, False, target_of(3) + b"\x00"), sap=1) == b"\xc5\x02\xc1\x00\x00\x00\x01"
+    assert bench.ask(set_request(b"\x12\x00\x05", invoke=0x81), sap=1) == b""
+    assert bench.ask(action_request(2, b"\x0f\x04", invoke=0x81), sap=1) == b""
+    assert bench.ask(_block(3, 2, last, True), sap=1) == b"\xc5\x03\xc1\x00\x00\x00\x00\x02"
+    assert (bench.settings.value, bench.settings.calls, bench.settings.text) == (5, [4], _TEXT)
+
+
 def test_a_list_is_set_in_blocks():
     bench = settings_bench()
     head = b"\x03" + target_of(2) + b"\x00" + target_of(4) + b"\x00" + target_of(3, "0.0.96.200.1.255") + b"\x00"

@@ -6,9 +6,9 @@ import json
 from dlms_device import Bench
 
 from dlms.association import public_client
-from dlms.cosem.basic import data, logical_device_name, sap_assignment, write_sap
+from dlms.cosem.basic import data, sap_assignment, write_sap
 from dlms.cosem.object import obis
-from dlms.cosem.values import number
+from dlms.cosem.values import number, octets
 from dlms.server import Limits, LogicalDevice
 
 _VECTORS = __file__.replace("\\", "/").rsplit("/", 2)[0] + "/vectors/dlms_sessions.json"
@@ -30,7 +30,7 @@ class _OnlyItself:
 def _like_the_recorded_meter():
     bench = Bench()
     objects = [
-        logical_device_name(_LDN),
+        data(obis(0, 0, 42, 0, 0), octets(_LDN)),
         data(obis(0, 0, 43, 1, 0), number(6, 0)),
         sap_assignment(_OnlyItself()),
     ]

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from base.counters import Counters
     from dlms.association import Association, Client
     from dlms.association_control import Notice
+    from dlms.change_service import Audit
     from dlms.cosem.object import CosemObject
     from dlms.security.device_security import DeviceSecurity
-    from dlms.set_service import Audit
 
 # An association nobody used for this long is closed. An HES that reads a long list over a
 # poor cellular link pauses for its own time-outs (4 x 10 s, facts 1), not for minutes.

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from base.counters import Counters
     from dlms.association import Association
     from dlms.axdr import Reader, Writer
+    from dlms.change_service import Audit
     from dlms.cosem.association_ln import AssociationView
     from dlms.reassembly import Reassembly
-    from dlms.set_service import Audit
     from dlms.targets import Targets
 
 # ACTION-request-normal of method 1, reply_to_HLS_authentication, of 0-0:40.0.0.255, class 15; the invoke id between.

@@ -6,7 +6,7 @@ from micropython import const
 from dlms.axdr import OCTET_STRING
 from dlms.cosem.object import CosemObject, obis
 from dlms.cosem.rows import RowObject
-from dlms.cosem.values import Array, octets
+from dlms.cosem.values import Array
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,21 +25,6 @@ _C_MANUFACTURER = const(128)
 def data(logical_name: bytes, value: "Value") -> CosemObject:
     """A Data object."""
     return CosemObject(_DATA, 0, logical_name, [value])
-
-
-def logical_device_name(name: bytes) -> CosemObject:
-    """0-0:42.0.0.255, `name` of up to 16 octets."""
-    return data(obis(0, 0, 42, 0, 0), octets(name))
-
-
-def serial_number(serial: bytes) -> CosemObject:
-    """0-0:96.1.0.255, device id 1, as octet-string."""
-    return data(obis(0, 0, 96, 1, 0), octets(serial))
-
-
-def firmware_id(e_group: int, name: bytes) -> CosemObject:
-    """1-e:0.2.0.255, active firmware identifier: 0 = application, 1 = interpreter, 2 = modem."""
-    return data(obis(1, e_group, 0, 2, 0), octets(name))
 
 
 def sap_assignment(source: "ArraySource") -> CosemObject:

@@ -81,10 +81,6 @@ class Lockout:
         self._rows[off + _FLAGS] = _PROVEN
         pack_into(">I", self._rows, off + _USED, now)
 
-    def waiting_cnt(self) -> int:
-        """Pairs that have to wait, or had to not long ago."""
-        return sum([bool(self._rows[off + _FLAGS] & _WAITING) for off in range(0, len(self._rows), _ROW_LEN)])
-
     def next_deadline(self) -> "int | None":
         """Ticks when something is to be forgotten; None = nothing is."""
         deadline = None
