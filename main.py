@@ -21,6 +21,7 @@ from app import config_trial, factory_reset, media
 from app.access_list import AccessList
 from app.console import Console
 from app.forwarder import Forwarder
+from app.log_file import LogFile
 from app.own_device import Parts, own_device
 from app.own_management import OwnManagement
 from app.own_security import own_security
@@ -66,6 +67,8 @@ config = config_trial.begin(store)
 leaf.watchdog(config_trial.BUILD_MS)  # a start that fails while all is made ends in another one
 slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROOM, _TAILROOM)
 log = Log(config.number("log_records"), LEVELS.index(config.text("log_level")))
+log_file = LogFile(store, log)
+log_file.restore()
 settings = Settings(store, config, log)
 live_settings(settings, log)
 access_list = AccessList(store, Access(config.number("gateway.access_rows")), log)
@@ -119,11 +122,13 @@ parts.serial = leaf.serial_number()
 parts.version = VERSION
 parts.interpreter = sys.version.encode()
 parts.reset_cause = leaf.reset_cause()
+log_file.utc_s = parts.own_clock().utc_s
 
 
 def restart() -> None:
-    """Planned: no invocation counter is skipped, no notification lost. Does not return."""
+    """Planned: no invocation counter is skipped, no notification or record lost. Does not return."""
     push.save()
+    log_file.save()
     security.invocation_counters.settle()
     leaf.reset()
 
@@ -147,7 +152,7 @@ console = Console(table, "%s:%d" % (config.text("wan.address"), config.number("w
 log.listener = console
 upkeep = Upkeep(table, journal, log, clock)
 upkeep.timed = (listener, forwarder.device, forwarder.admission.ownership) + side.timed + parts.timed()
-upkeep.timed += management.timed
+upkeep.timed += management.timed + (log_file,)
 upkeep.medium = segment
 upkeep.ledger = forwarder.ledger
 

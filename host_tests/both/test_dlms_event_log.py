@@ -113,14 +113,14 @@ def test_each_profile_shows_its_own_records_oldest_first():
     logs.log.add(ERROR, events.MODEM_FAILED)
     logs.log.add(ERROR, events.CONFIG_BAD, -1, 2)
     rows = logs.rows(COMMUNICATION)
-    assert rows[0] == [b"\x07\xea\x03\x01\x07\x00\x01\x01\x00\xff\xc4\x00", 61, NOTICE, 2, 0x15, -3, 4]
-    assert rows[1][1:] == [3600, ERROR, 13, 0, 0, 0]
-    assert logs.rows(STANDARD)[0][1:] == [3600, ERROR, 8, 0, 2, 0]
-    assert read(logs.objects[4], 2) == [3600, ERROR, 8, 0, 2, 0]
+    assert rows[0] == [b"\x07\xea\x03\x01\x07\x00\x01\x01\x00\xff\xc4\x00", 61, NOTICE, 2, 0x15, -3, 4, 0]
+    assert rows[1][1:] == [3600, ERROR, 13, 0, 0, 0, 1]
+    assert logs.rows(STANDARD)[0][1:] == [3600, ERROR, 8, 0, 2, 0, 2]
+    assert read(logs.objects[4], 2) == [3600, ERROR, 8, 0, 2, 0, 2]
     assert [read(logs.objects[2], index) for index in (4, 5, 6, 7, 8)] == [0, 1, [0, bytes(6), 0, 0], 2, 24]
     columns = read(logs.objects[2], 3)
     assert columns[0] == [8, b"\x00\x00\x01\x00\x00\xff", 2, 0]
-    assert columns[1:] == [[1, b"\x00\x00\x80\x02\x00\xff", 2, i] for i in range(1, 7)]
+    assert columns[1:] == [[1, b"\x00\x00\x80\x02\x00\xff", 2, i] for i in range(1, 8)]
     assert len(columns) == len(rows[0])
 
 
@@ -147,7 +147,7 @@ def test_records_added_while_the_log_is_read_do_not_disturb_it_unless_they_overw
         if ends_with:
             assert answer[-2:] == ends_with
         else:
-            assert parsed(answer[10:49])[1:6] == [0, NOTICE, 0, 0, 2]
+            assert parsed(answer[10:54])[1:6] == [0, NOTICE, 0, 0, 2]
 
 
 def test_a_log_reset_while_it_is_read_ends_the_read():
@@ -206,11 +206,11 @@ def test_entries_select_rows_and_columns_by_number():
 
     assert wanted(1, 0) == wanted(1, 5) == wanted(1, 99) == [10, 11, 12, 13, 14]
     assert (wanted(2, 3), wanted(5, 5), wanted(6, 0), wanted(9, 12)) == ([11, 12], [14], [], [])
-    assert [wanted(*bad) for bad in ((0, 1), (3, 2), (1, 1, 0, 1), (1, 1, 3, 2), (1, 1, 8, 8), (1, 1, 1, 8))] == [
+    assert [wanted(*bad) for bad in ((0, 1), (3, 2), (1, 1, 0, 1), (1, 1, 3, 2), (1, 1, 9, 9), (1, 1, 1, 9))] == [
         None
     ] * 6
     assert logs.select(COMMUNICATION, 2, _entries(1, 1, 2, 3)) == [[0, NOTICE]]
-    assert len(logs.select(COMMUNICATION, 2, _entries(1, 1, 1, 0))[0]) == 7
+    assert len(logs.select(COMMUNICATION, 2, _entries(1, 1, 1, 0))[0]) == 8
 
 
 def test_every_cut_and_every_wrong_octet_of_a_selection_is_refused_or_makes_sense():
@@ -246,7 +246,7 @@ def test_reset_is_for_management_and_is_itself_a_record_of_security():
     logs.add(9, events.WAN_OPEN)
     assert len(logs.rows(COMMUNICATION)) == read(made, 7) == 1
     assert call(logs.objects[SECURITY], 1, b"\x0f\x00", ROLE_MANAGEMENT) == 0
-    assert [row[3:] for row in logs.rows(SECURITY)] == [[events.LOG_CLEARED, 0, SECURITY, 1]]
+    assert [row[3:] for row in logs.rows(SECURITY)] == [[events.LOG_CLEARED, 0, SECURITY, 1, 6]]
 
 
 def test_records_of_all_kinds_are_found_by_the_order_they_came_in():

@@ -201,6 +201,11 @@ class Stack:
         """The gateway's file system."""
         return self.directory / "state"
 
+    def kept_events(self) -> "set[int]":
+        """Events of which the gateway has a record on flash: octet 5 of each 24 (lib/app/log_file.py)."""
+        path = self.state_dir / "events.log"
+        return set(path.read_bytes()[5::24]) if path.exists() else set()
+
     @property
     def gateway_port(self) -> int:
         """The gateway's own listener, without the tracing relay."""

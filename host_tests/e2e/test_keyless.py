@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydlms.cosem.data import DlmsData
 
+from base import events
 from host_tests.e2e.stack import Stack
 from host_tests.peers import gurux_hes, pydlms_hes, pydlms_meter
 from host_tests.peers.gurux_hes import GuruxHes
@@ -21,6 +22,7 @@ from host_tests.peers.pydlms_meter import PydlmsMeter
 
 TITLE = bytes.fromhex("50594400000000B1")
 SECRET_OBJECT = (1, "0.0.96.1.9.255")
+SETTINGS = (1, "0.0.128.10.0.255")
 SECRET_READ = b"the-consumption-of-a-household-nobody-else-may-know"
 SECRET_WRITTEN = b"the-new-tariff-that-only-the-meter-is-to-learn"
 KEYS = {
@@ -80,6 +82,7 @@ def what_sap_1_tells(running):
         for class_id, obis in hes.object_names():
             if obis.startswith("0.0.128.") or class_id == 7:
                 told[obis] = repr(hes.get(class_id, obis, 2)).encode()
+        hes.set(*SETTINGS, 2, Typed(OCTET_STRING, b'{"wan": {"idle_s": 903}}'))  # what comes with it goes to flash
         hes.release()
     return told
 
@@ -122,8 +125,9 @@ def test_no_plaintext_of_a_meter_is_in_the_gateways_memory(stack, secret):
 
 
 def test_neither_flash_nor_console_holds_key_or_plaintext(stack):
+    stack.until(lambda: events.OWN_SET in stack.kept_events(), 10, "the logs on flash")
     places = {path.name: path.read_bytes() for path in stack.state_dir.rglob("*") if path.is_file()}
-    assert places
+    assert "events.log" in places
     places["console"] = "\n".join(stack.console.lines).encode()
     for name, octets in places.items():
         for secret in (*KEYS.values(), SECRET_READ[4:20], SECRET_WRITTEN[4:20]):

@@ -7,6 +7,7 @@ import signal
 import pytest
 from pydlms.security.general import GeneralAad, KeyInfo
 
+from base import events
 from host_tests.e2e.stack import Stack
 from host_tests.peers import pydlms_hes
 from host_tests.peers.cosem_hes import CosemHes
@@ -96,6 +97,7 @@ def test_wrong_keys_are_refused_wait_and_stand_in_the_log_while_others_go_on(sta
     with stack.wire() as wire:
         hes = PydlmsHes(wire)
         opened(hes)  # associated before, and left alone by what follows
+        stack.until(lambda: events.GATEWAY_UP in stack.kept_events(), 10, "the start on flash")
         flash = files(stack)
         with monkeypatch.context() as patch, stack.wire() as other_wire:
             patch.setattr(pydlms_hes, "EK", bytes(15) + b"\x01")

@@ -53,6 +53,7 @@ _PUSHED = {
     events.ACCESS_CHANGED: (SECURITY, 0), events.ACCESS_DAMAGED: (ALARM, 0), events.TLS_OFF: (ALARM, 0),
     events.TLS_CHANGED: (SECURITY, 0), events.PAN_CONFLICT: (ALARM, 0), events.FRAME_COUNTER_JUMP: (ALARM, 0),
     events.JOIN_UNKNOWN: (JOIN, 0xC5), events.JOIN_NOT_LISTED: (JOIN, 0), events.JOIN_FAILED: (JOIN, 0),
+    events.LOG_DAMAGED: (ALARM, 0), events.LOG_FAILED: (ALARM, 0),
     events.JOIN_MISMATCH: (JOIN, 0), events.JOIN_FORGED: (JOIN, 0), events.REKEY_MISSED: (ALARM, 0),
     events.NODE_LEFT: (TOPOLOGY, 0xC3), events.NODE_KICKED: (TOPOLOGY, 0xC3),
     events.CLOCK_JUMPED: (SECURITY, 0), HEARTBEAT: (0, 0xD1),
@@ -86,7 +87,7 @@ class OwnEvents:
         self._serial = serial
         self._calendar = calendar
         self._end = HEADROOM + size
-        self._next = 0  # serial number of the record to look at
+        self._next = log.start  # number of the record to look at; those of earlier starts are not pushed
         self._after = 0
         self._passed = 0  # waiting records that `gather` passed over
         self._invoke_id = 0

@@ -84,6 +84,8 @@ IMAGE_VERIFIED = const(71)
 IMAGE_FAILED = const(72)
 IMAGE_NOT_INSTALLED = const(73)
 CLOCK_JUMPED = const(74)
+LOG_DAMAGED = const(75)
+LOG_FAILED = const(76)
 
 # Which of the four logs keeps a record: the standard log what is named nowhere here.
 _STANDARD = const(0)
@@ -104,6 +106,12 @@ _COMMUNICATION_EVENTS = (
 )  # fmt: skip
 _FIRMWARE_EVENTS = (IMAGE_INITIATED, IMAGE_VERIFIED, IMAGE_FAILED, IMAGE_NOT_INSTALLED)
 
+# What others can cause, keys or not, or what comes of a flash that refuses: no reason to write flash at once.
+_UNHURRIED = (
+    TABLE_FULL, TASK_DIED, TASK_STALLED, JOURNAL_FAILED, LOG_FAILED, JOIN_UNKNOWN, JOIN_NOT_LISTED, JOIN_FORGED,
+    REKEY_MISSED, REKEY_WANTS_PSK, OWN_ASSOCIATED, OWN_AUTHENTICATION_FAILED, OWN_LOCKED, OWN_REPLAY,
+)  # fmt: skip
+
 
 def category(event: int) -> int:
     """0 standard, 1 security, 2 communication, 3 firmware."""
@@ -112,6 +120,11 @@ def category(event: int) -> int:
     if event in _SECURITY_EVENTS:
         return _SECURITY
     return _FIRMWARE if event in _FIRMWARE_EVENTS else _STANDARD
+
+
+def is_urgent(event: int) -> bool:
+    """The gateway itself, or somebody with keys who changed something, caused it."""
+    return event not in _UNHURRIED and event not in _COMMUNICATION_EVENTS
 
 
 FORMATS = (
@@ -190,4 +203,6 @@ FORMATS = (
     "image-failed size={a}",
     "image-not-installed size={a}",
     "clock-jumped shift={a}",
+    "log-damaged lost={a}",
+    "log-failed",
 )

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Record log in RAM: fixed 20-octet rows in one bytearray, a ring per category, oldest overwritten.
 
-A record is numbers only: time, level, event, row of the node (or -1) and two arguments;
-text is made when somebody looks (console, DLMS). So logging never formats, never grows
-and cannot leak an APDU: there is no place in a record to put one.
+A record is numbers only: time, level, event, row of the node (or -1), two arguments and its own
+number; text is made when somebody looks (console, DLMS). So logging never formats, never grows
+and cannot leak an APDU: there is no place in a record to put one. Records of earlier starts come
+back as rows that `copy_row` gave (app.log_file); numbers go on above theirs.
 """
 
 import struct
@@ -25,10 +26,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ROW = "<IBBhiii"
-_ROW_LEN = const(20)
-_ORDER_OFF = const(16)
+ROW_LEN = const(20)
+DATED = const(0x80)  # in the level of a row: its time is a UTC second, not one of uptime
 
+_ROW = "<IBBhiii"
+_ORDER_OFF = const(16)
+# Numbers are 32 bits with a sign; a start has 16 million. After half a million starts they begin anew.
+_LAST_START = const(0x7F000000)
+_GAP = const(0xFFF)  # numbers a start may have given that never came to flash
 
 # Share of the records each category has, in sixteenths. Nodes and head-ends say most; what concerns
 # security is kept longest, and nothing else can push it out.
@@ -39,16 +44,17 @@ class Log:
     """`capacity` records in a ring for each category of base.events, one at least in each, so that a flood of
     one kind washes out its own kind only. `now_s` is set by the application; `listener(log)` hears each record.
 
-    Records of a category have serial numbers from 0 on, in the order of their time.
+    Records of a category have serial numbers from 0 on, in the order they were made. `start` = number of the first
+    record of this start.
     """
 
     def __init__(self, capacity: int, level: int = NOTICE) -> None:
         caps = [max(1, capacity * share // 16) for share in _SHARES]
         self._caps = array("H", caps)
-        self._rows = bytearray(sum(caps) * _ROW_LEN)
+        self._rows = bytearray(sum(caps) * ROW_LEN)
         self._nexts = array("I", [0] * len(caps))
         self._firsts = array("I", [0] * len(caps))
-        self._total = 0
+        self._total = self.start = 0
         self.level = level
         self.listener: "Callable[[Log], None] | None" = None
         self.now_s = 0
@@ -85,8 +91,51 @@ class Log:
             self.listener(self)
 
     def at(self, category: int, serial: int) -> "tuple[int, int, int, int, int, int]":
-        """(uptime s, level, event, node, a, b) of a record with `first` <= serial < `end`."""
-        return struct.unpack_from(_ROW, self._rows, self._off(category, serial))[:6]
+        """(uptime s, level, event, node, a, b) of a record with `first` <= serial < `end`.
+
+        The uptime is that of the start it was made in; 0 when `row` has its date instead.
+        """
+        time_s, level, event, node, a, b, _ = self.row(category, serial)
+        return 0 if level & DATED else time_s, level & ~DATED, event, node, a, b
+
+    def row(self, category: int, serial: int) -> "tuple[int, int, int, int, int, int, int]":
+        """As it is kept: (time s, level, event, node, a, b, number); `level` with DATED: the time is UTC."""
+        return struct.unpack_from(_ROW, self._rows, self._off(category, serial))
+
+    # --- from start to start ---
+
+    def copy_row(self, dst: bytearray, category: int, serial: int, utc_s: "Callable[[int], int | None]") -> None:
+        """Its ROW_LEN octets to `dst`; `utc_s(uptime s)` dates one of this start, None = it cannot."""
+        off = self._off(category, serial)
+        dst[:ROW_LEN] = self._rows[off : off + ROW_LEN]
+        if self._order(category, serial) >= self.start:
+            uptime_s, level = struct.unpack_from("<IB", dst, 0)
+            date = utc_s(uptime_s)
+            if date is not None:
+                struct.pack_into("<IB", dst, 0, date, level | DATED)
+
+    def restore(self, src: "bytes | bytearray") -> bool:
+        """Append a row of an earlier start; False: it is no record of ours, or not newer than the last of its kind."""
+        _, _, event, _, _, _, number = struct.unpack_from(_ROW, src, 0)
+        category = events.category(event)
+        end = self._nexts[category]
+        last = self._order(category, end - 1) if end > self.first(category) else -1
+        if number <= last:
+            return False
+        off = self._off(category, end)
+        self._rows[off : off + ROW_LEN] = src[:ROW_LEN]
+        self._nexts[category] += 1
+        self._total = max(self._total, number + 1)
+        return True
+
+    def resume(self) -> None:
+        """All has been restored: what follows is of this start."""
+        if self._total > _LAST_START:
+            for category in range(len(self._caps)):
+                self.clear(category)
+            self._total = 0
+        if self._total:
+            self._total = self.start = (self._total | _GAP) + 1
 
     @property
     def total(self) -> int:
@@ -116,6 +165,10 @@ class Log:
             if serial < self._nexts[category] and self._order(category, serial) == order:
                 return self.at(category, serial)
         raise LocalError("no such record")
+
+    def newest(self) -> int:
+        """Number of the newest record kept; -1 when there is none."""
+        return self._before(self._total)
 
     def record(self, back: int = 0) -> "tuple[int, int, int, int, int, int]":
         """As `at`, of the record `back` places before the newest of all. LocalError when there is none."""
@@ -152,4 +205,4 @@ class Log:
         place = serial % self._caps[category]
         for i in range(category):
             place += self._caps[i]
-        return place * _ROW_LEN
+        return place * ROW_LEN

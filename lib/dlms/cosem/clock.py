@@ -76,9 +76,8 @@ class Clock:
             return date_time.STATUS_INVALID
         return date_time.STATUS_SUMMER if self.rules.is_summer(utc_s) else 0
 
-    def write(self, writer: "Writer", uptime_s: "int | None") -> None:
-        """Local date-time of that uptime second (None = now), an octet-string."""
-        utc_s = self._source.utc_s(uptime_s)
+    def write(self, writer: "Writer", utc_s: "int | None") -> None:
+        """Local date-time of that second, an octet-string; None: not specified, clock status "invalid"."""
         if utc_s is None:
             date_time.write(writer, None)
             return
@@ -96,7 +95,7 @@ class Clock:
 
     def special(self, key: int, attribute: int) -> "Value":
         """The time."""
-        return Encoded(lambda writer: self.write(writer, None))
+        return Encoded(lambda writer: self.write(writer, self.utc_s()))
 
     def put(self, now: int, key: int, attribute: int, fields: "list[int | bytes]") -> int:
         """SET of one attribute."""

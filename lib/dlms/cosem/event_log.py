@@ -3,15 +3,17 @@
 
 e = 0 standard, 1 security, 2 communication, 3 firmware. A row is structure{date-time octet-string, uptime s
 double-long-unsigned, level unsigned, event long-unsigned, SAP long-unsigned (0 = none), a double-long, b
-double-long}; event numbers are those of base.events. All columns but the first are elements 1..6 of the Data
-object 0-0:128.2.0.255, the last record. Law: records overwritten while they are read end the transfer;
-records added do not.
+double-long, number double-long-unsigned}; event numbers are those of base.events, `number` counts the records of
+all four, through restarts. All columns but the first are elements 1..7 of the Data object 0-0:128.2.0.255, the last
+record. A record of this start is told in the time the clock has now, one of an earlier start in the time it had
+then; where it had none, not specified. Law: records overwritten while they are read end the transfer; records added
+do not.
 """
 
 from micropython import const
 
 from base import events
-from base.log import NOTICE
+from base.log import DATED, NOTICE
 from dlms import apdu
 from dlms.axdr import INT8, INT32, UINT8, UINT16, UINT32
 from dlms.cosem.basic import data
@@ -43,8 +45,8 @@ _CAPTURE_OBJECTS, _PERIOD, _SORT_METHOD, _SORT_OBJECT, _IN_USE = const(3), const
 _SORT_FIFO = const(1)
 _DATA = const(1)
 _RECORD_NAME = b"\x00\x00\x80\x02\x00\xff"
-_FIELD_CNT = const(6)
-COLUMN_CNT = const(7)
+_FIELD_CNT = const(7)
+COLUMN_CNT = const(8)
 _NO_SORT_OBJECT = (0, bytes(6), 0, 0)
 
 
@@ -111,21 +113,33 @@ class EventLogs:
 
     def write_record(self, writer: "Writer", category: int, serial: int, mask: int) -> None:
         """The columns of one record whose bits are set in `mask`."""
-        record = self.log.at(category, serial)
         writer.structure(sum([mask >> i & 1 for i in range(COLUMN_CNT)]))
         if mask & 1:
-            self.clock.write(writer, record[0])
-        self._write_fields(record, writer, mask)
+            self.clock.write(writer, self.utc_s(category, serial))
+        self._write_fields(self.log.at(category, serial), self.log.row(category, serial)[-1], writer, mask)
+
+    def utc_s(self, category: int, serial: int) -> "int | None":
+        """When a record was made; None: the clock has never been set in that start."""
+        row = self.log.row(category, serial)
+        if row[1] & DATED:
+            return row[0]
+        return None if row[-1] < self.log.start else self.clock.utc_s(row[0])
 
     def _encode_last(self, writer: "Writer") -> None:
         writer.structure(_FIELD_CNT)
-        record = self.log.record() if len(self.log) else (0, 0, 0, -1, 0, 0)
-        self._write_fields(record, writer, 0xFF)
+        if len(self.log):
+            self._write_fields(self.log.record(), self.log.newest(), writer, 0xFF)
+        else:
+            self._write_fields((0, 0, 0, -1, 0, 0), 0, writer, 0xFF)
 
-    def _write_fields(self, record: "tuple[int, int, int, int, int, int]", writer: "Writer", mask: int) -> None:
+    def _write_fields(
+        self, record: "tuple[int, int, int, int, int, int]", number: int, writer: "Writer", mask: int
+    ) -> None:
         uptime_s, level, event, node, a, b = record
         sap = self._sap_of(node) if node >= 0 else 0
-        fields = ((UINT32, uptime_s), (UINT8, level), (UINT16, event), (UINT16, sap), (INT32, a), (INT32, b))
+        fields = (
+            (UINT32, uptime_s), (UINT8, level), (UINT16, event), (UINT16, sap), (INT32, a), (INT32, b), (UINT32, number)
+        )  # fmt: skip
         for i in range(_FIELD_CNT):
             if mask >> i + 1 & 1:
                 writer.number(fields[i][0], fields[i][1])
@@ -141,9 +155,9 @@ class Records:
         self.end = logs.log.end(category)
         self.mask = (1 << COLUMN_CNT) - 1
 
-    def uptime_s(self, serial: int) -> int:
+    def utc_s(self, serial: int) -> "int | None":
         """When a record was made."""
-        return self._logs.log.at(self.category, serial)[0]
+        return self._logs.utc_s(self.category, serial)
 
     def begin(self) -> int:
         """Nothing to mark: the serial numbers say it."""

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         end: int
         mask: int
 
-        def uptime_s(self, serial: int) -> int: ...
+        def utc_s(self, serial: int) -> "int | None":
+            """When it was made; None where no clock knew."""
 
 
 BY_RANGE = const(1)
@@ -64,23 +65,22 @@ class Range:
     def narrow(self, rows: "Rows", clock: "Clock") -> bool:
         """Leave the rows of that time; False when it is not by time or names a column that is not there.
 
-        A limit that is null-data or not specified is none. No rows while the clock does not know the time.
+        A limit that is null-data or not specified is none. A row of unknown time is left when rows of that time
+        stand before and after it.
         """
         if self._by != (CLOCK_CLASS, CLOCK_NAME, 2, 0) or not self._is_known:
             return False
         rows.mask = self._mask
-        if clock.utc_s() is None:
-            rows.end = rows.first
         low, high = _utc_s(clock, self._from), _utc_s(clock, self._to)
-        while low is not None and rows.first < rows.end and _made_at(rows, rows.first, clock) < low:
+        while rows.first < rows.end and not _is_within(rows.utc_s(rows.first), low, high):
             rows.first += 1
-        while high is not None and rows.first < rows.end and _made_at(rows, rows.end - 1, clock) > high:
+        while rows.first < rows.end and not _is_within(rows.utc_s(rows.end - 1), low, high):
             rows.end -= 1
         return True
 
 
-def _made_at(rows: "Rows", serial: int, clock: "Clock") -> int:
-    return clock.utc_s(rows.uptime_s(serial)) or 0
+def _is_within(utc_s: "int | None", low: "int | None", high: "int | None") -> bool:
+    return utc_s is not None and (low is None or utc_s >= low) and (high is None or utc_s <= high)
 
 
 def _utc_s(clock: "Clock", octets: "bytes | None") -> "int | None":

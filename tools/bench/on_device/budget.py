@@ -21,6 +21,7 @@ from app import media
 from app.access_list import AccessList
 from app.console import Console
 from app.forwarder import Forwarder
+from app.log_file import LogFile
 from app.own_device import Parts, own_device
 from app.own_management import OwnManagement
 from app.own_security import own_security
@@ -101,6 +102,8 @@ elif "defaults" not in sys.argv:
 config = configuration.Config(values, "budget", [])
 slab = Slab(config.number("wan.buffers"), config.number("wan.max_apdu"), HEADROOM, 16)
 log = Log(config.number("log_records"))
+log_file = LogFile(NoFlash(), log)
+log_file.restore()
 settings = Settings(None, config, log)
 access_list = AccessList(NoFlash(), Access(config.number("gateway.access_rows")), log)
 table = Table(config.number("gateway.nodes"), 8, NoJournal(), 0, 0)
