@@ -11,12 +11,13 @@ from cosem_calls import call, encoded, parsed, read, reader_of
 from dlms_device import Time, clock_at
 from fakes import RamStore
 
-from app.log_file import FILE, LogFile
+from app.log_file import LogFile
 from base import events
 from base.log import ERROR, NOTICE, WARNING, Log
 from dlms.cosem.event_log import EventLogs
 from dlms.cosem.object import ROLE_KEYED, ROLE_MANAGEMENT
 
+FILE = "events.log"
 STANDARD, SECURITY, COMMUNICATION, FIRMWARE = 0, 1, 2, 3
 KEPT = (STANDARD, SECURITY, FIRMWARE)
 UTC = 1772319600  # 2026-03-01 00:00:00 in UTC+1, uptime 0 of the first start; the clock of dlms_device
@@ -192,6 +193,17 @@ def test_a_reset_log_stays_empty_and_the_reset_stands_in_the_log_after_a_restart
     assert len(two.rows(STANDARD)) == 1
 
 
+def test_a_reset_is_kept_even_where_the_level_drops_its_record():
+    store = RamStore()
+    one = Start(store)
+    one.log.level = ERROR
+    one.add(events.CONFIG_BAD, level=ERROR)
+    one.at(1)
+    assert call(one.objects[STANDARD], 1, b"\x0f\x00", ROLE_MANAGEMENT) == 0
+    one.at(2)
+    assert Start(store).rows(STANDARD) == [] and store.files[FILE] == b""
+
+
 def test_a_log_with_less_or_more_room_than_before_keeps_the_newest():
     store = RamStore()
     one = Start(store, records=128)
@@ -227,10 +239,11 @@ def test_what_a_stranger_causes_waits_for_the_next_of_the_gateways_own_or_an_hou
 
 
 def test_no_event_of_strangers_is_urgent_and_what_needs_keys_is():
-    assert [event for event in STRANGERS if events.is_urgent(event)] == []
+    assert [event for event in STRANGERS if events.urgency(event, False) > 1] == []
     for event in (events.GATEWAY_UP, events.SETTING_CHANGED, events.ACCESS_CHANGED, events.OWN_SET, events.OWN_ACTION,
                   events.KEYS_CHANGED, events.FACTORY_RESET, events.IMAGE_VERIFIED, events.RESTART, events.LOG_CLEARED):
-        assert events.is_urgent(event)
+        assert events.urgency(event, False) > 1
+    assert [events.urgency(event, True) for event in (events.OWN_SET, events.OWN_ACTION)] == [1, 1]  # a public client
 
 
 def test_a_hundred_thousand_events_of_strangers_make_three_writes_in_three_hours():

@@ -5,8 +5,8 @@ File events.log, records of 24 octets: a row of base.log, dated where a clock kn
 number of the layout. Appended to in one flush; written anew beside the old one, and renamed over it, when it has
 grown to _FILE_MOST records, when what it says no longer holds, or when its tail may be half a record.
 Law: what the gateway itself or somebody with keys caused is on flash a second later, 32 writes at once and one more
-each 10 minutes at most. What others can cause (events.is_urgent) goes with it, or once an hour: nothing they do, and
-however often, makes a write more. A record that is damaged costs no other; it is counted.
+each 10 minutes at most. What others can cause (base.events.urgency 1) goes with it, or once an hour: nothing they do,
+and however often, makes a write more. A record that is damaged costs no other; it is counted.
 """
 
 import struct
@@ -17,7 +17,7 @@ from micropython import const
 
 from base import events
 from base.allowance import Allowance
-from base.log import ERROR, NOTICE, ROW_LEN
+from base.log import ERROR, ROW_LEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from base.log import Log
     from hal.store import FileStore
 
-FILE = "events.log"
-REC_LEN = const(24)
+_FILE = const("events.log")
+_REC_LEN = const(24)
 _LAYOUT = const(1)
-_KEPT = b"\x00\x01\x03"  # categories; the communication log is about a line that starts anew with the gateway
+_KEPT = const(b"\x00\x01\x03")  # categories; the communication log is about a line that starts anew with the gateway
 _CATEGORIES = const(4)
 _MOST = const(128)  # newest of each
 _FILE_MOST = const(1024)  # 24 kB, and 9 kB beside it while it is written anew
@@ -54,13 +54,11 @@ class LogFile:
         self._store = store
         self._log = log
         self.utc_s: "Callable[[int], int | None]" = _undated
-        self._rec = bytearray(REC_LEN)
+        self._rec = memoryview(bytearray(_REC_LEN))
+        self._row = self._rec[:ROW_LEN]
         self._written = array("I", [0] * _CATEGORIES)  # serial number of the first that is not on flash
-        self._looked = array("I", [0] * _CATEGORIES)  # and of the first that nobody has looked at
         self._records = 0  # in the file
         self._is_stale = False  # the file has to be written anew
-        self._is_urgent = False
-        self._is_waiting = False
         self._has_failed = False
         self._allowance = Allowance(_BURST, _REFILL_S)
         self._next_s = _RIDE_S  # uptime at which what waits is written, come what may
@@ -72,8 +70,8 @@ class LogFile:
         """Fill the log from flash; before anything is recorded."""
         try:
             found = self._load()
-            while found == REC_LEN:
-                self.damaged += not (self._is_sound() and self._log.restore(self._rec))
+            while found == _REC_LEN:
+                self.damaged += not (self._is_sound() and self._log.restore(self._row))
                 self._records += 1
                 found = self._load()
             self._is_stale = found > 0 or self.damaged > 0
@@ -89,17 +87,16 @@ class LogFile:
 
     def on_deadline(self, now: int) -> None:
         """Write what has to be written."""
-        self._look()
-        now_s = self._log.now_s
-        if now_s < self._rest_until_s:
+        log = self._log
+        if not log.urgency or log.now_s < self._rest_until_s:
             return
-        is_due = self._is_waiting and now_s >= self._next_s
-        if is_due or (self._is_urgent and self._allowance.take(now_s)):
+        if log.now_s >= self._next_s or (log.urgency > 1 and self._allowance.take(log.now_s)):
             self.save()
 
     def save(self) -> None:
         """Put on flash what is not there; a restart has been asked for, or it is time."""
-        self._look()
+        if self._log.urgency > 2:
+            self._is_stale = True
         left = sum([len(self._serials(category, self._written[category])) for category in _KEPT])
         if not left and not self._is_stale:
             return
@@ -113,25 +110,10 @@ class LogFile:
             return
         self.writes += 1
         self._settle()
-        self._is_stale = self._is_urgent = self._is_waiting = self._has_failed = False
+        self._is_stale = self._has_failed = False
         self._next_s = self._log.now_s + _RIDE_S
 
     # --- inside ---
-
-    def _look(self) -> None:
-        """What came since the last time, and what it asks for."""
-        for category in _KEPT:
-            for serial in range(max(self._looked[category], self._log.first(category)), self._log.end(category)):
-                _, level, event, _, _, _, _ = self._log.row(category, serial)
-                self._is_waiting = True
-                # NOTE: one that was refused may be the public client's.
-                is_refused = level != NOTICE and (event == events.OWN_SET or event == events.OWN_ACTION)
-                if events.is_urgent(event) and not is_refused:
-                    self._is_urgent = True
-                # NOTE: the file has the records that were taken away, and dates by the clock as it was.
-                if event == events.LOG_CLEARED or event == events.CLOCK_JUMPED:
-                    self._is_stale = True
-            self._looked[category] = self._log.end(category)
 
     def _serials(self, category: int, first: int) -> range:
         """Serial numbers of what is to be written, from `first` on."""
@@ -144,11 +126,11 @@ class LogFile:
             for serial in self._serials(category, self._written[category]):
                 self._seal(category, serial)
                 left -= 1
-                self._store.append(FILE, self._rec, not left)
+                self._store.append(_FILE, self._rec, not left)
 
     def _rewrite(self) -> None:
         self._records = 0
-        self._store.begin(FILE)
+        self._store.begin(_FILE)
         for category in _KEPT:
             for serial in self._serials(category, 0):
                 self._seal(category, serial)
@@ -158,7 +140,7 @@ class LogFile:
 
     def _refused(self) -> None:
         """NOTE: behind half a record nothing may be appended: what follows would not be found."""
-        self._is_stale = self._is_waiting = True
+        self._is_stale = True
         self._rest_until_s = self._log.now_s + _REST_S
         if not self._has_failed:
             self._has_failed = True
@@ -166,16 +148,17 @@ class LogFile:
 
     def _settle(self) -> None:
         """All there is is on flash."""
+        self._log.urgency = 0
         for category in _KEPT:
-            self._written[category] = self._looked[category] = self._log.end(category)
+            self._written[category] = self._log.end(category)
 
     def _load(self) -> int:
         """The next record, to the buffer; the octets there were."""
-        return self._store.load(FILE, memoryview(self._rec), self._records * REC_LEN)
+        return self._store.load(_FILE, self._rec, self._records * _REC_LEN)
 
     def _seal(self, category: int, serial: int) -> None:
         """A record, in the buffer."""
-        self._log.copy_row(self._rec, category, serial, self.utc_s)
+        self._log.copy_row(self._row, category, serial, self.utc_s)
         struct.pack_into("<I", self._rec, ROW_LEN, self._crc())
 
     def _is_sound(self) -> bool:
@@ -183,4 +166,4 @@ class LogFile:
         return struct.unpack_from("<I", self._rec, ROW_LEN)[0] == self._crc()  # type: ignore[no-any-return]
 
     def _crc(self) -> int:
-        return crc32(memoryview(self._rec)[:ROW_LEN], _LAYOUT)  # type: ignore[no-any-return]
+        return crc32(self._row, _LAYOUT)  # type: ignore[no-any-return]

@@ -27,7 +27,7 @@ _GENERAL: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("schema", _INT, 1, 1, 1, "version of this file's layout"),
     ("medium", _CHOICE, ("sfsk", "g3"), None, "sfsk", "kind of PLC segment"),
     ("log_level", _CHOICE, ("DEBUG", "NOTICE", "WARNING", "ERROR"), None, "NOTICE", "records below are not kept"),
-    ("log_records", _INT, 32, 4096, 512, "records kept in RAM, 20 octets each"),
+    ("log_records", _INT, 32, 4096, 512, "records kept in RAM, 20 octets each (docs/sap1.md: which are on flash, too)"),
     ("wan.address", _TEXT, 0, 64, "0.0.0.0", "address the DLMS listener binds to"),
     ("wan.port", _INT, 1, 65535, 4059, "TCP port of the DLMS listener (IANA dlms/cosem)"),
     ("wan.sessions", _INT, 1, 16, 4, "head-ends at once; the board's stock lwIP allows 5 TCP connections"),

@@ -122,9 +122,18 @@ def category(event: int) -> int:
     return _FIRMWARE if event in _FIRMWARE_EVENTS else _STANDARD
 
 
-def is_urgent(event: int) -> bool:
-    """The gateway itself, or somebody with keys who changed something, caused it."""
-    return event not in _UNHURRIED and event not in _COMMUNICATION_EVENTS
+def urgency(event: int, is_refusal: bool) -> int:
+    """How soon a record has to be on flash (app.log_file): 0 never, 1 with another or in an hour, 2 now.
+
+    3: now, and with it all others anew: they are dated by a clock that was wrong.
+    """
+    if event in _COMMUNICATION_EVENTS:
+        return 0
+    if is_refusal and (event == OWN_SET or event == OWN_ACTION):  # NOTE: it may be the public client's
+        return 1
+    if event in _UNHURRIED:
+        return 1
+    return 3 if event == CLOCK_JUMPED else 2
 
 
 FORMATS = (

@@ -58,6 +58,7 @@ class Log:
         self.level = level
         self.listener: "Callable[[Log], None] | None" = None
         self.now_s = 0
+        self.urgency = 0  # the most of base.events.urgency since somebody set it to 0
 
     def __len__(self) -> int:
         return sum([self._nexts[i] - self.first(i) for i in range(len(self._caps))])
@@ -77,6 +78,7 @@ class Log:
     def clear(self, category: int) -> None:
         """Forget the records of a category; serial numbers go on."""
         self._firsts[category] = self._nexts[category]
+        self.urgency = 3  # NOTE: not left to the record of it, which the set level may drop
 
     def add(self, level: int, event: int, node: int = NO_NODE, a: int = 0, b: int = 0) -> None:
         """Append a record; below the set level it is dropped. `a` and `b` are 32-bit signed."""
@@ -87,6 +89,7 @@ class Log:
         struct.pack_into(_ROW, self._rows, off, self.now_s, level, event, node, a, b, self._total)
         self._nexts[category] += 1
         self._total += 1
+        self.urgency = max(self.urgency, events.urgency(event, level > NOTICE))
         if self.listener is not None:
             self.listener(self)
 
@@ -104,17 +107,18 @@ class Log:
 
     # --- from start to start ---
 
-    def copy_row(self, dst: bytearray, category: int, serial: int, utc_s: "Callable[[int], int | None]") -> None:
+    def copy_row(self, dst: memoryview, category: int, serial: int, utc_s: "Callable[[int], int | None]") -> None:
         """Its ROW_LEN octets to `dst`; `utc_s(uptime s)` dates one of this start, None = it cannot."""
         off = self._off(category, serial)
-        dst[:ROW_LEN] = self._rows[off : off + ROW_LEN]
+        for i in range(ROW_LEN):  # NOTE: a slice is garbage, and hundreds are copied at once
+            dst[i] = self._rows[off + i]
         if self._order(category, serial) >= self.start:
             uptime_s, level = struct.unpack_from("<IB", dst, 0)
             date = utc_s(uptime_s)
             if date is not None:
                 struct.pack_into("<IB", dst, 0, date, level | DATED)
 
-    def restore(self, src: "bytes | bytearray") -> bool:
+    def restore(self, src: memoryview) -> bool:
         """Append a row of an earlier start; False: it is no record of ours, or not newer than the last of its kind."""
         _, _, event, _, _, _, number = struct.unpack_from(_ROW, src, 0)
         category = events.category(event)
@@ -123,7 +127,7 @@ class Log:
         if number <= last:
             return False
         off = self._off(category, end)
-        self._rows[off : off + ROW_LEN] = src[:ROW_LEN]
+        self._rows[off : off + ROW_LEN] = src
         self._nexts[category] += 1
         self._total = max(self._total, number + 1)
         return True
