@@ -147,10 +147,10 @@ def test_the_object_list_is_understood_and_all_it_names_can_be_read(library: typ
 def test_the_log_is_read_with_the_columns_it_announces(library: type[Hes], bench: Any) -> None:
     hes = _open(library, bench)
     columns = _value(hes.get(7, "0.0.99.98.2.255", 3))
-    assert [column[3] for column in columns] == [0, 1, 2, 3, 4, 5, 6]
+    assert [column[3] for column in columns] == [0, 1, 2, 3, 4, 5, 6, 7]
     rows = _value(hes.get(7, "0.0.99.98.2.255", 2))
     stamp = bytes.fromhex("07ea03010701000000ffc400")
-    assert rows == [[stamp, 3600, 2, 13, 0x15, -7, 8]]
+    assert rows == [[stamp, 3600, 2, 13, 0x15, -7, 8, 0]]
 
 
 @_LIBRARIES
