@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydlms.apdu.xdlms import Conformance
 from pydlms.client import DlmsClient
 from pydlms.security.general import GeneralAad, KeyInfo
 
@@ -197,3 +198,17 @@ def test_pydlms_by_general_ciphering(bench: Any, ciphering: tuple[GeneralAad, Ke
     assert bench.ask(request, sap=1)[:3] == b"\xd8\x01\x06" and bench.settings.value == 0
     hes.release()
     assert bench.device.open_cnt() == 0
+
+
+def test_pydlms_acknowledges_a_window_at_once_when_there_are_no_other_blocks(bench: Any) -> None:
+    bench.settings.text = bytes(range(256)) * 5
+    asked = []
+    for window in (1, 3, 8):
+        hes = PydlmsHes(DirectWire(bench), propose_gbt=True, gbt_window=window)
+        hes._gbt.update(conformance=Conformance.GET | Conformance.SET | Conformance.ACTION, max_receive_pdu_size=200)
+        hes.open_management(1, 100 * window)
+        before = len(hes.wire.sent)
+        assert bytes(hes.get(1, _NAME, 3)) == bench.settings.text
+        asked.append(len(hes.wire.sent) - before)
+        hes.release()
+    assert asked == [7, 3, 2], "of seven blocks: the request for the first, then each window by one acknowledgement"

@@ -73,9 +73,14 @@ class DirectWire(Wire):
         """Let the device answer at once."""
         assert server_sap == 1
         self.sent.append(bytes(apdu))
-        answer = self._bench.ask(apdu, sap=client_sap)
+        bench = self._bench
+        bench.device.stream(8)
+        answer = bench.ask(apdu, sap=client_sap)
         if answer:
             self._waiting.append(answer)
+        while bench.device.more_cnt():
+            length = bench.device.more(memoryview(bench.out), 8, 640)
+            self._waiting.append(bytes(bench.out[8 : 8 + length]))
 
     def receive(self, client_sap: int, server_sap: int, timeout_s: float | None = None) -> bytes:
         """What the device answered."""

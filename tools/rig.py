@@ -132,6 +132,8 @@ class Hes:
         rig.reschedule()
         return True
 
+    room = 8  # Session duck type
+
     def send(self, buf: int, off: int, length: int) -> bool:
         """Session duck type: a WPDU for this head-end."""
         if not (self.is_open and self.is_reading):

@@ -118,6 +118,8 @@ class FakeSession:
         self.got = []
         self._slab = slab
 
+    room = 8
+
     def send(self, buf, off, length):
         if self.is_full:
             return False
@@ -173,6 +175,12 @@ class FakeDevice:
         reply = self.answer + bytes(apdu[off : off + length])
         out[out_off : out_off + len(reply)] = reply
         return len(reply)
+
+    def stream(self, most_blocks):
+        """It answers in one piece."""
+
+    def more_cnt(self):
+        return 0
 
     def close_connection(self, connection):
         self.closed.append(connection)

@@ -233,3 +233,27 @@ def test_a_held_line_gives_nothing_new_until_the_last_holder_lets_go():
     assert len(session.got) == 1 and not rig.forwarder.is_on_line()
     rig.forwarder.let_go(rig.now)
     assert rig.is_at_rest()
+
+
+def test_an_answer_of_the_own_device_that_streams_goes_out_at_once_as_far_as_there_is_room():
+    for room, buffers, allowed in ((8, 16, 2), (2, 64, 2), (0, 64, 1), (8, 64, 5)):
+        rig = Rig(buffers=buffers)
+        head_end, device = rig.session(), rig.device
+        head_end.room, device.left = room, 0
+
+        def stream(most, device=device):
+            device.left = most
+
+        def more_cnt(device=device):
+            device.left -= 1
+            return device.left
+
+        def more(out, off, room, device=device):
+            out[off] = device.left
+            return 1
+
+        device.stream, device.more_cnt, device.more = stream, more_cnt, more
+        assert rig.ask(head_end, b"\xc0", sap=1)
+        assert len(head_end.got) == allowed, (room, buffers)
+        assert [wpdu[8] for wpdu in head_end.got[1:]] == list(range(allowed - 1, 0, -1))
+        assert rig.is_whole()

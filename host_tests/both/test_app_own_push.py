@@ -4,11 +4,12 @@
 Octets by hand from the Blue Book's class 40 version 2.
 """
 
-from fakes import ALMOST_WRAPPED, RamStore
+from fakes import ALMOST_WRAPPED, RamStore, raises
 
 from app.config import load
 from app.own_push import OwnPush
 from app.settings import Settings
+from base.errors import RemoteError
 from base.log import Log
 from dlms.apdu import OTHER_REASON, SUCCESS
 from dlms.axdr import Reader, Writer
@@ -155,4 +156,6 @@ def test_the_method_pushes_now_when_there_is_somebody_to_push_to():
     reader.open(memoryview(b"\x0f\x00"), 0, 2)
     assert bench.objects[0].method(1)(NOW, reader, Writer()) == SUCCESS
     assert side.pushed == 1 and not reader.left
+    reader.open(memoryview(b"\x09\x01x"), 0, 3)
+    assert raises(RemoteError, bench.objects[0].method(1), NOW, reader, Writer()) and side.pushed == 1
     assert bench.objects[3].logical_name == b"\x00\x00\x80\x02\x01\xff" and bench.get(2, 3) == "00"

@@ -26,7 +26,7 @@ def _parts(octets, size):
 
 def _parse(answer):
     """(is last, number, acknowledged, octets); asserts that the length is right and nothing streams."""
-    assert answer[0] == 0xE0 and not answer[1] & _STREAMING and answer[1] & 0x3F == 1, answer
+    assert answer[0] == 0xE0 and not answer[1] & _STREAMING and answer[1] & 0x3F == 8, answer
     length, off = answer[6], 7
     if length & 0x80:
         off += length & 0x7F
@@ -170,3 +170,69 @@ def test_ciphered_apdus_are_cut_and_put_together():
             answer = hes.ask_plain(_gbt(2, b"", 0x81, number))
         assert hes.open(whole) == b"\xc4\x01\xc1\x00\x09\x82\x04\xb0" + _TEXT
         assert hes.ask_plain(_gbt(1, get(9000, "0.0.96.200.0.255", 2), 0x81))[7:] == b"\xd8\x01\x01"
+
+
+def _burst(bench, request, most_blocks=8):
+    """[(number, octets)] of the answer and the blocks that stream behind it; asserts that only the last ends it."""
+    bench.device.stream(most_blocks)
+    answers = [bench.ask(request, sap=1)]
+    while bench.device.more_cnt():
+        n = bench.device.more(memoryview(bench.out), 8, 128)
+        answers.append(bytes(bench.out[8 : 8 + n]))
+    found = []
+    for i in range(len(answers)):
+        is_streaming = bool(answers[i][1] & _STREAMING)
+        assert is_streaming == (i < len(answers) - 1) and len(answers[i]) <= 128
+        last, number, _, octets = _parse(bytes([0xE0, answers[i][1] & ~_STREAMING]) + answers[i][2:])
+        found.append((number, octets, last))
+    return found
+
+
+def test_an_answer_streams_as_many_blocks_as_the_clients_window_and_the_carrier_allow():
+    for window, most, sizes in ((3, 8, [3, 3, 3, 2]), (63, 8, [8, 3]), (8, 2, [2, 2, 2, 2, 2, 1]), (63, 63, [11])):
+        bench = _long_answer_bench(0x20001D)
+        request = _gbt(1, get(9000, "0.0.96.200.0.255", 3), 0x80 | window)
+        got, whole, numbers = [], b"", []
+        while not got or not got[-1][2]:
+            got = _burst(bench, request, most)
+            assert len(got) == sizes.pop(0)
+            numbers += [block[0] for block in got]
+            whole += b"".join([block[1] for block in got])
+            request = _gbt(2, b"", 0x80 | window, got[-1][0])
+        assert numbers == list(range(1, 12)) and not sizes
+        assert whole == b"\xc4\x01\xc1\x00\x09\x82\x04\xb0" + _TEXT
+        assert bench.ask(request, sap=1) == b"" and bench.device.more_cnt() == 0
+
+
+def test_a_request_in_one_piece_is_answered_by_one_block_until_the_client_has_said_its_window():
+    bench = _long_answer_bench(0x20001D)
+    assert len(_burst(bench, get(9000, "0.0.96.200.0.255", 3))) == 1
+    assert [block[0] for block in _burst(bench, _gbt(2, b"", 0x84, 1))] == [2, 3, 4, 5]
+
+
+def test_blocks_of_a_window_that_were_lost_come_again_from_the_first_of_them():
+    bench = _long_answer_bench(0x20001D)
+    blocks = {}
+    request, lost = _gbt(1, get(9000, "0.0.96.200.0.255", 3), 0x84), [3, 4, 5, 9]
+    while 11 not in blocks:
+        for number, octets, _ in _burst(bench, request):
+            if number in lost:
+                lost.remove(number)
+                break  # and all behind it come too late
+            blocks[number] = octets
+        request = _gbt(2, b"", 0x84, len(blocks))
+    assert not lost
+    assert b"".join([blocks[i + 1] for i in range(11)]) == b"\xc4\x01\xc1\x00\x09\x82\x04\xb0" + _TEXT
+    for wrong in (12, 6):
+        assert bench.ask(_gbt(2, b"", 0x84, wrong), sap=1) == _BROKEN
+        assert bench.device.more_cnt() == 0
+
+
+def test_another_request_in_between_ends_the_streaming():
+    bench = _long_answer_bench(0x20001D)
+    bench.device.stream(8)
+    bench.ask(_gbt(1, get(9000, "0.0.96.200.0.255", 3), 0x84), sap=1)
+    assert bench.device.more_cnt() == 3
+    assert bench.ask(get(9000, "0.0.96.200.0.255", 2), sap=32)[:1] == b"\xc4"
+    assert bench.device.more_cnt() == 0
+    assert [block[0] for block in _burst(bench, _gbt(2, b"", 0x84, 0))] == [1, 2, 3, 4]

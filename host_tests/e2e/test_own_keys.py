@@ -5,6 +5,7 @@ import os
 import signal
 
 import pytest
+from pydlms.apdu.xdlms import Conformance
 from pydlms.security.general import GeneralAad, KeyInfo
 
 from base import events
@@ -19,6 +20,7 @@ from tools.hes.errors import HesError, HesRefused, WireError
 LDN, SERIAL = (1, "0.0.42.0.0.255"), (1, "0.0.96.1.0.255")
 COUNTER, SETUP = (1, "0.0.43.1.1.255"), (64, "0.0.43.0.1.255")
 SETTINGS = (1, "0.0.128.10.0.255")
+COUNTS_OF_SESSIONS = (1, "0.0.128.1.1.255")
 SECURITY_COUNTS = (1, "0.0.128.1.5.255")
 LOCKS = {"lock_first_s": 1, "lock_longest_s": 2, "lock_slow_s": 1}
 
@@ -77,6 +79,21 @@ def test_by_general_ciphering_it_is_read_written_and_called_and_a_replay_is_refu
             assert wire.receive(MANAGEMENT, GATEWAY_SAP)[:3] == b"\xd8\x01\x06"
             assert hes.get(*SETTINGS, 2) == before
             hes.release()
+    assert not stack.complaints()
+
+
+def test_a_long_answer_streams_by_general_block_transfer(stack):
+    with stack.wire() as wire:
+        hes = PydlmsHes(wire, propose_gbt=True, gbt_window=3)
+        hes._gbt.update(conformance=Conformance.GET | Conformance.ACTION, max_receive_pdu_size=128)
+        opened(hes)
+        sent, received = len(wire.sent), len(wire.received)
+        names = [name for name, _ in hes.get(*COUNTS_OF_SESSIONS, 2)]
+        blocks = [apdu for apdu in wire.received[received:] if apdu[0] == 0xE0]
+        assert "closed-idle" in names and len(blocks) >= 3
+        assert len(wire.sent) - sent == 1 + -(-(len(blocks) - 1) // 3)
+        assert any(apdu[1] & 0x40 for apdu in blocks)
+        hes.release()
     assert not stack.complaints()
 
 

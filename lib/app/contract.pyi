@@ -9,6 +9,10 @@ class Session(Protocol):
     number: int
     peer: bytes  # IPv4 address of the head-end, empty = not known
     service: int  # of app.firewall: the listener it came in by
+    @property
+    def room(self) -> int:
+        """Buffers its queue still takes."""
+
     def send(self, buf: int, off: int, length: int) -> bool:
         """Take slab buffer `buf` for sending; False: its bounded queue is full, nothing taken."""
 
@@ -28,6 +32,9 @@ class Device(Protocol):
         out_max: int,
         peer: bytes = ...,
     ) -> int: ...
+    def stream(self, most_blocks: int) -> None: ...
+    def more_cnt(self) -> int: ...
+    def more(self, out: memoryview, out_off: int, out_max: int) -> int: ...
     def close_connection(self, connection: int) -> None: ...
 
 class PushRoute(Protocol):

@@ -6,6 +6,7 @@ The objects are views of settings push.*: a change is checked, kept and taken as
 """
 
 from dlms.apdu import OTHER_REASON, SUCCESS
+from dlms.axdr import INT8
 from dlms.cosem import push_setup
 from dlms.cosem.object import ROLE_KEYED
 from dlms.cosem.rows import objects
@@ -96,9 +97,9 @@ class OwnPush:
         return self._aim(now, place, self._target()[1])
 
     def call(self, now: int, key: int, method: int, reader: "Reader | None", writer: "Writer") -> int:
-        """ActiveSource: push now; a heartbeat, and whatever waits."""
+        """ActiveSource: push now; a heartbeat, and whatever waits. The parameter is integer(0), or left out."""
         if reader is not None:
-            reader.skip_value()
+            reader.number(INT8)
         if self._side is None:
             return OTHER_REASON
         self._side.keeper.push_now()

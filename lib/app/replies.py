@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.contract import Device, Session
     from base.slab import Slab
 
+_SHARE = const(8)  # of the free buffers an answer of SAP 1 may take at once
 HEADROOM = const(48)  # >= wrapper 8 + prefix 35, and >= any medium's headroom
 
 
@@ -90,6 +91,7 @@ class Replies:
         answer_len = 0
         try:
             dst = self._slab.view(out)
+            device.stream(1 + min(session.room // 2, self._slab.free_cnt // _SHARE))
             answer_len = device.request(
                 now, session.number, client_sap, request, HEADROOM, length, dst, HEADROOM, self._slab.size, session.peer
             )
@@ -101,8 +103,11 @@ class Replies:
                 self._slab.free(out)
         if answer_len < 0:
             self.refuse(session, refusal.NO_BUFFER, (OWN_SAP, client_sap), b"")
-        if answer_len > 0:
-            self.send(session, (OWN_SAP, client_sap), b"", out, answer_len)
+        while answer_len > 0 and self.send(session, (OWN_SAP, client_sap), b"", out, answer_len):
+            if not device.more_cnt():
+                break
+            out = self._slab.alloc()
+            answer_len = device.more(self._slab.view(out), HEADROOM, self._slab.size)
 
     def refuse(
         self, session: object, reason: int, ports: "tuple[int, int]", prefix: "bytes | bytearray | memoryview"

@@ -81,6 +81,11 @@ class Session:
         """Nobody has closed it yet."""
         return self.cause < 0
 
+    @property
+    def room(self) -> int:
+        """Buffers the queue still takes."""
+        return self._queue.capacity - len(self._queue)
+
     def send(self, buf: int, off: int, length: int) -> bool:
         """Queue slab buffer `buf`; False when the queue is full (the session is closed then)."""
         if not self.is_open:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """General block transfer of a server (E0, Green Book 9.4.6.13): requests and answers cut without looking.
 
-A request may stream; our answer goes out one block at a time, each when the one before was
-acknowledged, which every window allows. Blocks lost on the way are asked for again by the
-acknowledgement. Law: one buffer for it all (dlms.reassembly), and what does not fit is the end of it.
+Both sides stream: a request as it likes, our answer as many blocks at once as the client's window and
+`most_blocks` allow, the next when those were acknowledged. Blocks lost on the way are asked for again by
+the acknowledgement. Law: one buffer for it all (dlms.reassembly), and what does not fit is the end of it.
 """
 
 from micropython import const
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _LAST = const(0x80)
 _STREAMING = const(0x40)
 _WINDOW = const(0x3F)
-_OUR_WINDOW = const(1)
+_OUR_WINDOW = const(8)  # blocks are put together one by one: any number could come
 # Tag, control, two block numbers, and at most three octets of length.
 HEAD_LEN = const(9)
 
@@ -34,11 +34,16 @@ class GeneralBlockTransfer:
         self._store = store
         self._services = services
         self._counters = counters
+        self.most_blocks = 1  # that whoever carries our answers takes at once
+        self._window = 1  # of the client
+        self._limit = 0
+        self.left = 0  # blocks to be asked for by `write_next`
 
     def receive(self, now: int, association: "Association", reader: "Reader", writer: "Writer", limit: int) -> None:
         """Take the block at the reader's place; the answer has at most `limit` octets. RemoteError: malformed."""
         reader.octet()
         control = reader.octet()
+        self._window = control & _WINDOW
         number = reader.unsigned(2)
         acknowledged = reader.unsigned(2)
         length = reader.count()
@@ -46,7 +51,8 @@ class GeneralBlockTransfer:
             raise RemoteError("general-block-transfer: %d octets of %d" % (reader.left, length))
         store = self._store
         if store.is_held(association, reassembly.GBT_ANSWER) and not length:
-            self._resume(now, association, writer, limit, acknowledged)
+            self._limit = limit
+            self._resume(now, association, writer, acknowledged)
         elif not self._take(now, association, reader, number):
             self._break(association, writer)
         elif control & _LAST and number == store.block_number:
@@ -106,35 +112,44 @@ class GeneralBlockTransfer:
             writer.rewind(writer.off + length)
         elif store.lease(now, association, reassembly.GBT_ANSWER) and store.append(now, writer.dst, off, length):
             store.block_number = acknowledged
-            store.own_number = own_number
-            self._send_block(writer, limit)
+            store.own_number = store.known_number = own_number
+            self._limit = limit
+            self._window = self._window if acknowledged else 1  # who asked in one piece has not said
+            self._send_window(writer)
         else:
             self._break(association, writer)
 
-    def _resume(self, now: int, association: "Association", writer: "Writer", limit: int, acknowledged: int) -> None:
-        """The client has got blocks up to `acknowledged`: the next, the same again, or the end."""
+    def _resume(self, now: int, association: "Association", writer: "Writer", acknowledged: int) -> None:
+        """The client has got blocks up to `acknowledged`: those that follow, or the end."""
         store = self._store
-        store.touch(now)
-        if acknowledged == store.own_number:
-            store.sent = min(store.sent + limit - HEAD_LEN, store.length)
-        elif acknowledged == store.own_number - 1:
-            store.own_number = acknowledged
-        else:
+        if not store.known_number <= acknowledged <= store.own_number:
             self._break(association, writer)
             return
+        store.touch(now)
+        store.sent = min(store.sent + (acknowledged - store.known_number) * (self._limit - HEAD_LEN), store.length)
+        store.own_number = store.known_number = acknowledged
         if store.sent == store.length:
             store.release(association)
         else:
-            self._send_block(writer, limit)
+            self._send_window(writer)
 
-    def _send_block(self, writer: "Writer", limit: int) -> None:
-        """The block that begins at `sent`."""
-        store = self._store
+    def _send_window(self, writer: "Writer") -> None:
+        """The first of the blocks from `sent` on that may go at once."""
+        size = self._limit - HEAD_LEN
+        blocks = (self._store.length - self._store.sent + size - 1) // size
+        self.left = min(blocks, self._window, self.most_blocks)
+        self.write_next(writer)
+
+    def write_next(self, writer: "Writer") -> None:
+        """The next of them; `left` says how many there are."""
+        store, size = self._store, self._limit - HEAD_LEN
+        off = store.sent + (store.own_number - store.known_number) * size
+        length = min(size, store.length - off)
+        self.left -= 1
         store.own_number += 1
-        length = min(limit - HEAD_LEN, store.length - store.sent)
-        last = _LAST if store.sent + length == store.length else 0
-        _write_head(writer, last | _OUR_WINDOW, store.own_number, store.block_number, length)
-        writer.raw(store.mv, store.sent, length)
+        control = _OUR_WINDOW | (_STREAMING if self.left else 0) | (_LAST if off + length == store.length else 0)
+        _write_head(writer, control, store.own_number, store.block_number, length)
+        writer.raw(store.mv, off, length)
 
     def _break(self, association: "Association", writer: "Writer") -> None:
         self._counters.inc(stats.GBT_BROKEN)

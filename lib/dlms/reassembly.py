@@ -34,7 +34,7 @@ class Reassembly:
     """`size` octets; `length` of them are filled, `sent` of them went out.
 
     `block_number` is that of the last block of the transfer; `own_number`, where both sides number
-    their blocks, that of the last block we sent.
+    their blocks, that of the last block we sent, `known_number` of the last the peer has (`sent` octets).
     """
 
     def __init__(self, size: int, timeout_ms: int) -> None:
@@ -45,6 +45,7 @@ class Reassembly:
         self.sent = 0
         self.block_number = 0
         self.own_number = 0
+        self.known_number = 0
         self._owner: "Association | None" = None
         self._timeout_ms = timeout_ms
         self._used_at = 0
@@ -65,7 +66,7 @@ class Reassembly:
         self.length = 0
         self.sent = 0
         self.block_number = 0
-        self.own_number = 0
+        self.own_number = self.known_number = 0
         self._used_at = now
         return True
 

@@ -117,6 +117,7 @@ class LogicalDevice:
         if not length:
             return 0
         self.counters.inc(stats.REQUESTS)
+        self._blocks.left = 0
         self._reader.open(apdu_in, off, length)
         self._writer.open(out, out_off, out_off + out_max)
         try:
@@ -130,6 +131,20 @@ class LogicalDevice:
             self.counters.inc(stats.MALFORMED)
             self._writer.open(out, out_off, out_off + out_max)
             self._except(apdu.STATE_NOT_ALLOWED, apdu.SERVICE_OTHER_REASON)
+        return self._writer.off - out_off
+
+    def stream(self, most_blocks: int) -> None:
+        """So many APDUs of an answer may go at once: after `request` come those of `more`. 1 until this is called."""
+        self._blocks.most_blocks = most_blocks
+
+    def more_cnt(self) -> int:
+        """APDUs of the last answer that are still to be asked for, at once."""
+        return self._blocks.left
+
+    def more(self, out: memoryview, out_off: int, out_max: int) -> int:
+        """The next of them, as `request` gives the first."""
+        self._writer.open(out, out_off, out_off + out_max)
+        self._blocks.write_next(self._writer)
         return self._writer.off - out_off
 
     def close_connection(self, connection: int) -> None:

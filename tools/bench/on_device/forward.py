@@ -108,6 +108,7 @@ class Session:
 
     number = 1
     peer, service = b"", 0
+    room = 8
     replies = 0
 
     def __init__(self, slab):
