@@ -74,7 +74,7 @@ class Live:
         """All that a change touches, but the log."""
         side, rules, route = self.push, self.clock.rules, self.push._route
         return (
-            self.store.files["config.json"], self.config.values(), self.settings.waiting(), self.log.level,
+            self.store.files["config.json"], dict(self.config._values), self.settings.waiting(), self.log.level,
             self.door.firewall._rules, rules.zone_min, rules.is_enabled, rules.begin, self.window._start,
             self.window._end, self.schedules._times, route.add_origin is None, route.is_relaying, side.turns.batch,
             side.pace.retries, side.own.as_event, side.own.kinds,

@@ -122,9 +122,7 @@ def test_live_settings_that_do_not_fit_the_running_ones_wait_too():
     bench = Bench()
     LIVE_BUFFERS = "gateway.ldn_prefix"
     bench.settings._live[LIVE_BUFFERS] = bench._prepare
-    values = bench.config.values()
-    values["wan.buffers"] = 300  # as if it ran with what the schema refuses together
-    bench.config.replace(values)
+    bench.config.take({"wan.buffers": 300})  # as if it ran with what the schema refuses together
     assert bench.settings.change_all(NOW, [("wan.buffers", 48), (LIVE_BUFFERS, "GWYGWYGW")]) == SUCCESS
     assert bench.applied == [] and bench.settings.waiting() == ["gateway.ldn_prefix", "wan.buffers"]
 

@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.config import Config
+
 _MOST_BUFFER_OCTETS = const(131072)  # half of the smallest board's heap
 _FIRST_EXTRA_SAP = const(0x1000)  # above every gateway LD, below the mirror LDs at 0x2010
 _LAST_EXTRA_SAP = const(0x1FFF)
@@ -134,7 +136,7 @@ _CHECKS = {
 }
 
 
-def check_together(values: "dict[str, object]", errors: "list[str]") -> None:
+def check_together(values: "dict[str, object] | Config", errors: "list[str]") -> None:
     """What no single row can know."""
     prefix = values["gateway.ldn_prefix"]
     if prefix and len(prefix) != 8:  # type: ignore[arg-type]
@@ -165,7 +167,7 @@ def _are_times(octets: bytes) -> bool:
     return len(octets) % ENTRY_LEN == 0 and all([is_valid(octets[end - ENTRY_LEN : end]) for end in ends])
 
 
-def _check_sfsk(values: "dict[str, object]", errors: "list[str]") -> None:
+def _check_sfsk(values: "dict[str, object] | Config", errors: "list[str]") -> None:
     title = values["sfsk.initiator_title"]
     if title and len(title) != 2 * values["sfsk.title_len"]:  # type: ignore[operator,arg-type]
         errors.append("sfsk.initiator_title: must have sfsk.title_len octets")
@@ -176,7 +178,7 @@ def _check_sfsk(values: "dict[str, object]", errors: "list[str]") -> None:
         errors.append("sfsk.initial_credit: must not be above sfsk.max_credit")
 
 
-def _check_g3(values: "dict[str, object]", errors: "list[str]") -> None:
+def _check_g3(values: "dict[str, object] | Config", errors: "list[str]") -> None:
     if len(values["g3.eui64"]) not in (0, 16):  # type: ignore[arg-type]
         errors.append("g3.eui64: must be empty or have 16 hex digits")
     if values["g3.handles"] > values["g3.flights"]:  # type: ignore[operator]

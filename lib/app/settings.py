@@ -11,7 +11,7 @@ import json
 
 from micropython import const
 
-from app.config import FILE, Config, flatten, merge, parse, put_into, row_of
+from app.config import FILE, Ahead, flatten, merge, parse, put_into, row_of
 from app.schema import LIVE, SCHEMA, default_of
 from app.schema_checks import check_together
 from base import events
@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.config import Config
     from base.log import Log
     from hal.store import FileStore
 
@@ -115,10 +116,8 @@ class Settings:
 
     # --- inside ---
 
-    def _stored(self) -> "dict[str, object]":
-        values = self._config.values()
-        values.update(self._waiting)
-        return values
+    def _stored(self) -> Ahead:
+        return Ahead(self._config, dict(self._waiting))
 
     def _refuse(self, errors: "list[str]") -> int:
         self.complaint = "\n".join(errors)
@@ -160,7 +159,7 @@ class Settings:
         for number, value in step.records:
             self._log.add(NOTICE, events.SETTING_CHANGED, a=number, b=value)
         self._waiting = step.waiting
-        self._config.replace(step.running)
+        self._config.take(step.running.changes)
         for commit in step.commits:
             commit()
 
@@ -172,19 +171,17 @@ class _Step:
         self,
         config: "Config",
         live: "dict[str, Callable[[Config], Commit]]",
-        stored: "dict[str, object]",
+        stored: Ahead,
         changes: "Changes",
     ) -> None:
-        self.running = config.values()
-        at_once = [(path, value) for path, value in changes if path in live]
-        self.running.update(at_once)
+        at_once = {path: value for path, value in changes if path in live}
+        self.running = Ahead(config, at_once)
         errors: "list[str]" = []
         check_together(self.running, errors)
         if errors:  # NOTE: where others of the same change wait for a restart, the live ones alone may not go together
-            self.running, at_once = config.values(), []
-        ahead = Config(self.running, config.source, [])
-        self.commits = [live[path](ahead) for path, _ in at_once]
-        self.waiting = {path: value for path, value in stored.items() if value != self.running[path]}
+            self.running = Ahead(config, {})
+        self.commits = [live[path](self.running) for path in self.running.changes]
+        self.waiting = {path: value for path, value in stored.changes.items() if value != self.running[path]}
         self.records = [(_number(path), value if isinstance(value, int) else 0) for path, value in changes]
 
 
@@ -197,7 +194,7 @@ def _changes_in(text: bytes) -> "Changes":
 
 def _number(path: str) -> int:
     """Of the setting's row in the schema."""
-    return [row[0] for row in SCHEMA].index(path)
+    return next(number for number, row in enumerate(SCHEMA) if row[0] == path)
 
 
 def _default(path: str) -> object:
@@ -205,7 +202,7 @@ def _default(path: str) -> object:
     return None if row is None else default_of(row)
 
 
-def _as_json(values: "dict[str, object]") -> bytes:
+def _as_json(values: Ahead) -> bytes:
     """The file: the layout's version and what is not at its default."""
     tree: "dict[str, object]" = {"schema": values["schema"]}
     for row in SCHEMA:
