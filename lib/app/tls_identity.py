@@ -30,6 +30,7 @@ OWN_FILE = "tls-own.der"
 CA_FILE = "tls-ca.der"
 BOTH_FILE = "tls-both.der"  # the two, one behind the other, from a change's first write to its last
 MAX_LEN = const(4096)  # octets of either; a P-256 certificate has 500 to 1,000, its key 121
+_PIECE_LEN = const(512)
 _SEQUENCE = const(0x30)
 TRIAL_MS = const(900000)  # a head-end that rotates certificates connects again at once, its operator within this
 
@@ -271,11 +272,15 @@ class TlsIdentity:
             pass
 
     def _read(self, name: str, most: int = MAX_LEN) -> "bytes | None":
-        octets = bytearray(most + 1)
-        n = self._store.load(name, memoryview(octets), 0)
-        if n > most:
-            raise ValueError("over %d octets" % most)
-        return bytes(octets[:n]) if n else None
+        octets = b""
+        piece = memoryview(bytearray(_PIECE_LEN))  # not of the longest file: a heap in use has no 8 kB in one piece
+        n = self._store.load(name, piece, 0)
+        while n:
+            octets += piece[:n]
+            if len(octets) > most:
+                raise ValueError("over %d octets" % most)
+            n = self._store.load(name, piece, len(octets))
+        return octets or None
 
     def _write(self, name: str, first: "bytes | None", second: bytes = b"") -> None:
         self._store.begin(name)
