@@ -65,8 +65,7 @@ e2e-arm: setup
 	GW_E2E_RUNTIME=micropython-arm $(PY) -m pytest -q -x $(E2E)
 
 smoke-arm:
-	@$(MAKE) --no-print-directory e2e-arm E2E=host_tests/e2e/test_libraries.py
-	@GW_E2E_HEAP=288k $(MAKE) --no-print-directory e2e-arm E2E=host_tests/e2e/test_sap1.py
+	@$(MAKE) --no-print-directory e2e-arm E2E="host_tests/e2e/test_libraries.py host_tests/e2e/test_sap1.py"
 
 # The device tests on 32-bit ARM under emulation.
 test-arm: setup micropython-arm

@@ -7,7 +7,7 @@ from base.errors import LocalError
 from base.slab import Slab
 from base.ticks import ticks_add, ticks_diff
 from gateway import exchange as ex
-from gateway.exchange import MAX_PREFIX_LEN, Exchange, Exchanges, next_state
+from gateway.exchange import Exchange, Exchanges, next_state
 from gateway.traffic_class import CONTROL, ON_DEMAND
 
 _STATES = (ex.FREE, ex.QUEUED, ex.ON_AIR, ex.SENT, ex.REPLIED, ex.GUARD)
@@ -120,14 +120,6 @@ def test_a_slot_is_used_again_only_after_all_the_others():
         exchange.fire(0, ex.OVER)
         pool.close(exchange)
     assert used == [0, 1, 2, 3, 0, 1, 2, 3]
-
-
-def test_prefixes_of_every_length_come_back_as_they_came():
-    exchange = Exchange()
-    for length in range(MAX_PREFIX_LEN + 1):
-        prefix = bytes(range(length))
-        exchange.keep_prefix(memoryview(prefix))
-        assert bytes(exchange.kept_prefix()) == prefix
 
 
 def test_an_exchange_that_ended_is_remembered_for_a_while():

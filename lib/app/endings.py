@@ -93,7 +93,7 @@ class Endings:
         if answer.opens_association(exchange.tag):
             self._admission.ownership.release(exchange.node, exchange.client_sap, exchange.session)
         ports = (exchange.wport, exchange.client_sap)
-        self._replies.refuse(exchange.session, reason, ports, exchange.kept_prefix())
+        self._replies.refuse(exchange.session, reason, ports, exchange.prefix)
         self.end(now, exchange, OVER)
 
     def refuse_overdue(self, now: int, exchange: "Exchange", medium: "Medium") -> None:

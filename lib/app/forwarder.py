@@ -119,7 +119,7 @@ class Forwarder:
             return None
         off = HEADROOM + self._router.prefix_len
         apdu = view[off : HEADROOM + length]
-        prefix = view[HEADROOM:off] if self._router.prefix_len else b""
+        prefix = bytes(view[HEADROOM:off]) if self._router.prefix_len else b""
         reason = self.admission.judge(now, self.medium, target, session, source, apdu)
         if reason != ACCEPTED:
             self._replies.refuse(session, reason, (destination, source), prefix)
@@ -130,7 +130,7 @@ class Forwarder:
         exchange.traffic_class = self.admission.traffic_class
         exchange.answer_by = ticks_add(now, self.admission.classes.answer_ms)
         exchange.hold(buf, off, apdu)
-        exchange.keep_prefix(prefix)
+        exchange.prefix = prefix
         self._scheduler.came(exchange, self.medium)
         return exchange
 
@@ -232,7 +232,7 @@ class Forwarder:
         if answer.ends_association(exchange.tag, apdu):
             self.admission.ownership.release(exchange.node, exchange.client_sap, exchange.session)
         ports = (exchange.wport, exchange.client_sap)
-        if self._replies.deliver(exchange.session, ports, exchange.kept_prefix(), apdu):
+        if self._replies.deliver(exchange.session, ports, exchange.prefix, apdu):
             self.counters.inc(refusal.DELIVERED)
 
     # --- how exchanges end ---

@@ -31,7 +31,7 @@ class Replies:
         self._by_exception = by_exception
 
     def deliver(
-        self, session: object, ports: "tuple[int, int]", prefix: "bytes | bytearray | memoryview", apdu: memoryview
+        self, session: object, ports: "tuple[int, int]", prefix: bytes, apdu: memoryview
     ) -> bool:
         """Copy `apdu` behind prefix and wrapper and give it to `session`; False: dropped, counted.
 
@@ -49,7 +49,7 @@ class Replies:
         self,
         session: object,
         ports: "tuple[int, int]",
-        prefix: "bytes | bytearray | memoryview",
+        prefix: bytes,
         buf: int,
         length: int,
         apdu: "memoryview | None" = None,
@@ -69,7 +69,7 @@ class Replies:
         return is_taken
 
     def _wrap(
-        self, view: memoryview, ports: "tuple[int, int]", prefix: "bytes | bytearray | memoryview", length: int
+        self, view: memoryview, ports: "tuple[int, int]", prefix: bytes, length: int
     ) -> int:
         """Write prefix and wrapper in front of the APDU; where the WPDU begins."""
         prefix_len = len(prefix)
@@ -110,7 +110,7 @@ class Replies:
             answer_len = device.more(self._slab.view(out), HEADROOM, self._slab.size)
 
     def refuse(
-        self, session: object, reason: int, ports: "tuple[int, int]", prefix: "bytes | bytearray | memoryview"
+        self, session: object, reason: int, ports: "tuple[int, int]", prefix: bytes
     ) -> None:
         """Count `reason` and, unless configured to be silent, answer with its exception-response."""
         self._counters.inc(reason)

@@ -11,7 +11,6 @@ from micropython import const
 
 from base.errors import LocalError
 from base.ticks import ticks_add, ticks_diff
-from dlms.gateway_prefix import MAX_ADDR_LEN, PREFIX_FIXED_LEN
 from gateway.traffic_class import CONTROL
 
 TYPE_CHECKING = False
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 _SHARE = const(4)  # sessions by default: each is sure of a quarter; alone, one gets 23 of 28 slots
 _RESERVE = const(8)  # one slot in eight, where there are so many, is for control requests only
 _MAX_WINDOW = const(63)  # six bits of the general-block-transfer block control (Green Book)
-MAX_PREFIX_LEN = const(36)  # tag, network id, address length as `nn` or `81 nn`, address
 
 # States.
 FREE = const(0)
@@ -50,8 +48,6 @@ _NEXT = (
     (_NO, REPLIED, _NO, FREE, _NO, _NO, _NO),
     (_NO, _NO, _NO, _NO, _NO, _NO, FREE),
 )
-
-assert MAX_PREFIX_LEN == MAX_ADDR_LEN + PREFIX_FIXED_LEN + 1
 
 
 def next_state(state: int, event: int) -> int:
@@ -91,8 +87,7 @@ class Exchange:
         self.since = 0  # tick of the last change of state
         self.deadline = 0
         self.answer_crc = -1  # of the last answer, -1 = none yet
-        self._prefix = bytearray(MAX_PREFIX_LEN)
-        self.prefix_len = 0
+        self.prefix = b""  # E6 prefix the answer must carry: in the buffer the frame header is written over it
 
     def hold(self, buf: int, off: int, apdu: memoryview) -> None:
         """`apdu` stands in slab buffer `buf` at `off`: the buffer is this exchange's. Allocates nothing."""
@@ -117,16 +112,6 @@ class Exchange:
         """One more streamed block was passed on; False when no window can hold a further one."""
         self.blocks += 1
         return self.blocks < _MAX_WINDOW
-
-    def keep_prefix(self, prefix: "bytes | memoryview") -> None:
-        """Remember the E6 prefix (0..36 octets): the frame header is written over it in the buffer."""
-        self.prefix_len = len(prefix)
-        for i in range(self.prefix_len):
-            self._prefix[i] = prefix[i]
-
-    def kept_prefix(self) -> "bytes | memoryview":
-        """The prefix the answer must carry, empty when there was none."""
-        return memoryview(self._prefix)[: self.prefix_len] if self.prefix_len else b""
 
     def begin(self, now: int, expects_reply: bool) -> None:
         """The medium took it."""
@@ -156,7 +141,7 @@ def _same_route(a: Exchange, b: Exchange) -> bool:
         and a.client_sap == b.client_sap
         and a.server_sap == b.server_sap
         and a.wport == b.wport
-        and a.prefix_len == b.prefix_len
+        and a.prefix == b.prefix
         and a.length == b.length
     )
 
@@ -221,7 +206,7 @@ class Exchanges:
         exchange.blocks = 0
         exchange.since = now
         exchange.deadline = ticks_add(now, queue_ms)
-        exchange.prefix_len = 0
+        exchange.prefix = b""
         exchange.answer_crc = -1
         exchange.share = -1
         exchange.air_ms = exchange.spent_ms = exchange.heard_len = 0

@@ -159,12 +159,30 @@ class RowObject(CosemObject):
 
     def __init__(self, row: "Row", source: "RowSource") -> None:
         # NOTE: not super().__init__(): it would make the list of values that this class is there to save.
-        self.class_id = row[1]
-        self.version = row[2]
-        self.logical_name = row[3]
-        self.method_cnt = len(row[4])
         self._row = row
         self._source = source
+
+    # NOTE: looked up, not kept: seventy objects of four numbers more each are 2 kB.
+
+    @property
+    def class_id(self) -> int:  # type: ignore[override]
+        """Of the interface class."""
+        return self._row[1]
+
+    @property
+    def version(self) -> int:  # type: ignore[override]
+        """Of the interface class."""
+        return self._row[2]
+
+    @property
+    def logical_name(self) -> bytes:  # type: ignore[override]
+        """OBIS code, 6 octets."""
+        return self._row[3]
+
+    @property
+    def method_cnt(self) -> int:  # type: ignore[override]
+        """Number of methods of the class."""
+        return len(self._row[4])
 
     @property
     def attribute_cnt(self) -> int:
