@@ -243,7 +243,7 @@ def test_no_event_of_strangers_is_urgent_and_what_needs_keys_is():
     for event in (events.GATEWAY_UP, events.SETTING_CHANGED, events.ACCESS_CHANGED, events.OWN_SET, events.OWN_ACTION,
                   events.KEYS_CHANGED, events.FACTORY_RESET, events.IMAGE_VERIFIED, events.RESTART, events.LOG_CLEARED):
         assert events.urgency(event, False) > 1
-    assert [events.urgency(event, True) for event in (events.OWN_SET, events.OWN_ACTION)] == [1, 1]  # a public client
+    assert [events.urgency(event, True) for event in (events.OWN_SET, events.OWN_ACTION)] == [1, 1]
 
 
 def test_a_hundred_thousand_events_of_strangers_make_three_writes_in_three_hours():
@@ -256,7 +256,7 @@ def test_a_hundred_thousand_events_of_strangers_make_three_writes_in_three_hours
         for _ in range(10):
             start.add(STRANGERS[made % len(STRANGERS)], made, WARNING)
             made += 1
-        start.add((events.OWN_SET, events.OWN_ACTION)[second & 1], 16003, WARNING)  # refused: the public client
+        start.add((events.OWN_SET, events.OWN_ACTION)[second & 1], 16003, WARNING)  # refused
         start.at(second)
     assert made > 100000
     assert start.file.writes - writes == 3

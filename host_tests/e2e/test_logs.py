@@ -5,6 +5,8 @@ The simulator gives up after three quick deaths of the gateway, so two kills her
 """
 
 import datetime
+import socket
+import time
 
 import pytest
 from gurux_dlms.objects import GXDLMSProfileGeneric
@@ -12,18 +14,21 @@ from gurux_dlms.objects import GXDLMSProfileGeneric
 from base import events
 from host_tests.e2e.stack import Stack
 from host_tests.e2e.test_restart import kill_gateway
+from host_tests.peers import gurux_hes
 from host_tests.peers.gurux_hes import GuruxHes
 from host_tests.peers.hes import GATEWAY_SAP, OCTET_STRING, Typed
 from tools.hes.errors import HesError
+from tools.sim.console import parse
 
+LOCKS = {"lock_first_s": 1, "lock_longest_s": 1, "lock_slow_s": 0}
 STANDARD_LOG, SECURITY_LOG = "0.0.99.98.0.255", "0.0.99.98.1.255"
 COUNTER, SETTINGS = (1, "0.0.43.1.1.255"), (1, "0.0.128.10.0.255")
 
 
 @pytest.fixture(scope="module")
 def stack():
-    """One built-in meter; the gateway has the test keys."""
-    with Stack(built_in=1) as running:
+    """One built-in meter; the gateway has the test keys. Waits of a second after failures."""
+    with Stack(built_in=1, config={"security": LOCKS}) as running:
         yield running
 
 
@@ -58,6 +63,25 @@ def selected(hes, log, request):
     return [list(row) for row in log.buffer]
 
 
+def test_what_strangers_do_is_in_the_log_and_not_on_flash(stack, monkeypatch):
+    """NOTE: the first in this file: of a start behind a kill nobody could tell whether its records are on flash."""
+    stack.until(lambda: events.GATEWAY_UP in stack.kept_events(), 10, "the start on flash")
+    path, line = stack.state_dir / "events.log", len(stack.console.lines)
+    before = path.stat().st_mtime_ns, path.read_bytes()
+    with monkeypatch.context() as patch, stack.wire() as wire:
+        patch.setattr(gurux_hes, "EK", bytes(15) + b"\x01")
+        with pytest.raises(HesError):
+            manager(wire)
+    stack.await_record("own-authentication-failed", line, 5)
+    for number in range(5):
+        with socket.create_connection(("127.0.0.1", stack.port)) as sock:
+            sock.sendall(bytes((number,)) * 64)
+    told = stack.await_record("wan-bad-header", line, 5)
+    stack.until(lambda: is_later(stack, float(told.uptime) + 3), 30, "turns of the upkeep behind it")
+    assert (path.stat().st_mtime_ns, path.read_bytes()) == before
+    stack.until(lambda: is_served(stack), 10, "the lock-out has ended")
+
+
 def test_after_sigkill_a_head_end_reads_the_logs_of_before_and_after_it(stack):
     with stack.wire() as wire:
         hes = manager(wire)
@@ -85,6 +109,14 @@ def test_after_sigkill_a_head_end_reads_the_logs_of_before_and_after_it(stack):
         assert selected(hes, log, lambda client: client.readRowsByRange(log, now + day, now + 2 * day)) == []
         assert events.OWN_SET in [row[3] for row in profile(hes, SECURITY_LOG).buffer]
         hes.release()
+
+
+def is_later(stack, uptime):
+    """The gateway's console has got there; a connection makes it say something, but not for every one of many."""
+    time.sleep(0.5)
+    with stack.wire():
+        records = [parse(text) for text in stack.console.lines[-20:]]
+    return any(record is not None and float(record.uptime) >= uptime for record in records)
 
 
 def is_served(stack):

@@ -129,7 +129,7 @@ def urgency(event: int, is_refusal: bool) -> int:
     """
     if event in _COMMUNICATION_EVENTS:
         return 0
-    if is_refusal and (event == OWN_SET or event == OWN_ACTION):  # NOTE: it may be the public client's
+    if is_refusal and (event == OWN_SET or event == OWN_ACTION):  # nothing has changed
         return 1
     if event in _UNHURRIED:
         return 1
