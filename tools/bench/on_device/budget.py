@@ -43,7 +43,7 @@ from plc.access import Access
 _NODES = 1200
 _SESSIONS = 4
 # What the heaps of the budget are for (docs/memory.md).
-of_sfsk = {"gateway.nodes": 1200, "wan.buffers": 45, "log_records": 192, "gateway.node_quality": False}
+of_sfsk = {"gateway.nodes": 1200, "wan.buffers": 45, "log_records": 256, "gateway.node_quality": False}
 of_g3 = {
     "medium": "g3", "gateway.nodes": 1200, "wan.max_apdu": 848, "wan.buffers": 32, "log_records": 256,
     "gateway.extra_saps": [],
