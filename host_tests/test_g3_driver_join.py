@@ -147,7 +147,7 @@ def test_a_rekey_reaches_all_but_the_unreachable(dialect):
     assert rig.segment.rekey.begin(rig.now)
     rig.arm()
     rig.run_until(lambda: not rig.segment.rekey.is_on, 3600)
-    assert rig.segment.rekey.progress() == (0, 0, 19, 1) and rig.segment.record.active == 1
+    assert rig.segment.rekey.nodes.progress() == (0, 0, 19, 1) and rig.segment.record.active == 1
     rig.run(5)
     for node in rig.sim.registered():
         if node is not rig.node(leaf):

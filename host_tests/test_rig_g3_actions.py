@@ -270,6 +270,11 @@ def test_a_rekey_is_begun_once_and_its_progress_is_read(dialect):
     assert act(rig, net.BEGIN_REKEY, b"\x0f\x00") == SUCCESS
     assert act(rig, net.BEGIN_REKEY, None) == TEMPORARY_FAILURE and read(rig, net.REKEY)[0] != 0
     rig.run_until(lambda: read(rig, net.REKEY)[0] == 0, 600)
-    assert read(rig, net.REKEY) == [0, 0, 0, 6, 0, 1]
+    assert read(rig, net.REKEY) == [0, 0, 6, 0, 0, 1]  # told; nobody has been heard since
+    rig.run(30)
+    for row in range(6):
+        assert rig.segment.watch.request_path(rig.now(), row)
+    rig.reschedule()
+    rig.run_until(lambda: read(rig, net.REKEY) == [0, 0, 0, 6, 0, 1], 120)
     assert bytes(rig.segment.record.key(1)) != key
     assert records(rig, events.REKEY_BEGUN) == [(-1, 1, 0)] and records(rig, events.REKEY_ENDED) == [(-1, 6, 0)]

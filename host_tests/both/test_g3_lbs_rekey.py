@@ -50,7 +50,7 @@ def test_a_rekey_is_the_transcript_of_the_sheet():
     bench.hears("1000001122334455667731020000", src=1)
     bench.serve(until=lambda: not bench.segment.rekey.is_on)
     assert bench.sent[-1] == octets("11 00000022 0000 01 01") and record.active == 1
-    assert bench.segment.rekey.progress() == (0, 0, 1, 0) and bench.named("joined") == 0
+    assert bench.segment.rekey.nodes.progress() == (0, 0, 1, 0) and bench.named("joined") == 0
 
 
 def test_an_unreachable_member_does_not_stall_a_rekey_and_joins_are_declined_meanwhile():

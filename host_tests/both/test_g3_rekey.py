@@ -55,7 +55,9 @@ def test_a_rekey_is_the_frames_of_the_sheet_in_their_order():
     assert places == sorted(places) and -1 not in places
     new_key = bench.random.drawn[-1]
     assert bench.sent[0] == octets("3C 00000004 0000 10") + new_key
-    assert octets("16 00000071 0001 10") + new_key in bench.sent[:4]  # own table first (facts/g3.md 3.6)
+    # Into the coordinator's own table (facts/g3.md 3.6) before anybody uses it, and not before the first pass is over.
+    preloaded = bench.sent.index(octets("16 00000071 0001 10") + new_key)
+    assert [i for i, request in enumerate(bench.sent) if request[0] == 0x3F] == [preloaded - 1, preloaded + 1]
     # A slot of the modem is free again (two times of it, 3.5) before the node's 30 s are over; then as before.
     times = [request[8:] for request in bench.sent if request[:5] == octets("3C 00000006")]
     assert times == [b"\x00\x0e", b"\x00\x3c"]
@@ -74,13 +76,87 @@ def test_unreachable_nodes_do_not_stall_a_rekey_and_are_told():
     begun = bench.ms
     answer_all(bench, deaf)
     assert not bench.segment.rekey.is_on
-    assert bench.segment.rekey.progress() == (0, 0, 38, 2) and bench.segment.rekey.missed_cnt == 2
+    assert bench.segment.rekey.nodes.progress() == (0, 0, 38, 2) and bench.segment.rekey.missed_cnt == 2
     assert [event[1] for event in bench.events if event[0] == shared.REKEY_MISSED] == deaf
     assert bench.events[-1][0] == shared.REKEY_DONE and bench.ms - begun < 400000
     tries = [request for request in bench.sent if request[0] == 0x3F and request[3:11] == deaf[0]]
     assert len(tries) == 3
     first_pass = [request[3:11] for request in bench.sent if request[0] == 0x3F][:40]
     assert first_pass == euis  # a retry waits until everybody has had a turn
+
+
+def set_hops(bench, hops):
+    for row in range(len(hops)):
+        path = b"\x00" + (row + 1).to_bytes(2, "big") + b"\x00\x00\x0f" + bytes([hops[row], 0])
+        hop = (row + 1).to_bytes(2, "big") + bytes(5)
+        bench.segment.links.take_path(row, path + hop * hops[row], 0, len(path) + 7 * hops[row])
+
+
+def test_the_farthest_get_the_new_key_first_and_are_told_to_use_it_first():
+    euis = [bytes([0, i]) * 4 for i in range(1, 7)]
+    bench = up(euis, rekey__parallel=1)
+    set_hops(bench, (1, 3, 2, 14, 1, 3))
+    assert [bench.segment.links.hops(row) for row in range(6)] == [1, 3, 2, 14, 1, 3]
+    bench.segment.rekey.begin(at(bench.ms))
+    answer_all(bench)
+    asked = [euis.index(request[3:11]) for request in bench.sent if request[0] == 0x3F]
+    assert asked == [3, 1, 5, 2, 0, 4] * 2
+
+
+def test_a_frame_that_has_left_the_modem_gets_its_time_on_the_way_before_the_next_one():
+    bench = up((EUI, EUI_2), rekey__parallel=1)
+    set_hops(bench, (5, 1))
+    times = []
+
+    def note(request):
+        if request[0] == 0x3F:
+            times.append(bench.ms)
+            return b"\x48" + request[3:11] + b"\xaa\xaa"
+        return bench.answer(request)
+
+    bench.segment.rekey.begin(at(bench.ms))
+    bench.serve(3000000, lambda: not bench.segment.rekey.is_on, note)
+    assert len(times) == 4  # far, near, far, near
+    assert times[1] - times[0] >= 2800 <= times[3] - times[2] and times[2] - times[1] < 2000
+
+
+def test_a_rekey_that_would_leave_most_behind_is_given_up_and_the_key_in_use_stays():
+    cache = PskCache(4, 3600)
+    euis = [bytes([0, i]) * 4 for i in range(1, 6)]
+    for known in (0, 2, 3):  # of five
+        bench = up(euis, psks=cache)
+        for eui64 in euis[:known]:
+            cache.provide(at(bench.ms), eui64, PSK)
+        old_key = bytes(bench.segment.record.key(0))
+        assert bench.segment.rekey.begin(at(bench.ms))
+        new_key = bench.random.drawn[-1]
+        answer_all(bench)
+        record = bench.segment.record
+        is_given_up = known < 3
+        assert (record.active == 0) is is_given_up and bench.named("rekeys") == (not is_given_up)
+        assert bench.events[-1] == (shared.REKEY_DONE, b"", 5 - known)
+        if not is_given_up:
+            continue
+        bench.serve(limit_ms=40000)
+        assert octets("40 00") in bench.sent and octets("41") not in bench.sent  # the coordinator did not switch
+        assert bytes(record.key(0)) == old_key and not record.has_key(1) and not record.is_rekeying
+        assert new_key not in bench.store.octets
+        last = [request for request in bench.sent if request[:8] == octets("16 00000071 0001 10")][-1]
+        assert last[8:] != new_key  # what was preloaded is overwritten
+        assert bench.segment.rekey.begin(at(bench.ms)) and bench.segment.rekey.is_on
+
+
+def test_a_node_uses_the_new_key_for_certain_when_it_has_been_heard_after_the_coordinator_has_switched():
+    bench = up((EUI, EUI_2))
+    bench.segment.rekey.begin(at(bench.ms))
+    answer_all(bench)
+    assert bench.segment.rekey.nodes.progress() == (0, 0, 2, 0)
+    assert bench.segment.rekey.progress() == (0, 2, 0, 0)
+    bench.wait(2000)
+    bench.uplink(b"\xdb\x00", src=2)
+    assert bench.segment.rekey.progress() == (0, 1, 1, 0)
+    bench.uplink(b"\xdb\x00", src=2).uplink(b"\xdb\x00", src=1)
+    assert bench.segment.rekey.progress() == (0, 0, 2, 0)
 
 
 def test_joins_during_a_rekey_are_refused_and_let_in_afterwards():
@@ -120,7 +196,7 @@ def test_a_rekey_asks_for_psks_it_does_not_have_and_uses_them_when_they_come():
     assert bench.events[-1] == (shared.REKEY_WANTS_PSK, EUI_2, 1)
     cache.provide(at(bench.ms), EUI_2, PSK)
     answer_all(bench)
-    assert bench.segment.rekey.progress() == (0, 0, 2, 0)
+    assert bench.segment.rekey.nodes.progress() == (0, 0, 2, 0)
 
 
 def test_a_refused_new_key_is_offered_again_and_nobody_gets_it_meanwhile():
@@ -196,7 +272,7 @@ def test_a_join_begun_before_a_rekey_that_ends_in_it_gets_the_new_key():
     bench.says(b"\x48" + EUI + b"\x00\x02")
     assert bench.named("joined") == 1
     answer_all(bench)
-    assert bench.segment.rekey.progress() == (0, 0, 2, 0) and bench.segment.rekey.missed_cnt == 0
+    assert bench.segment.rekey.nodes.progress() == (0, 0, 2, 0) and bench.segment.rekey.missed_cnt == 0
 
 
 def test_a_node_that_comes_back_when_the_new_key_is_in_use_already_is_told_as_missed():
@@ -207,7 +283,7 @@ def test_a_node_that_comes_back_when_the_new_key_is_in_use_already_is_told_as_mi
     bench.segment.watch.alive(at(bench.ms), 1)
     answer_all(bench)
     assert (shared.REKEY_MISSED, EUI_2, 1) in bench.events
-    assert bench.segment.rekey.progress() == (0, 0, 1, 1) and bench.events[-1] == (shared.REKEY_DONE, b"", 1)
+    assert bench.segment.rekey.nodes.progress() == (0, 0, 1, 1) and bench.events[-1] == (shared.REKEY_DONE, b"", 1)
 
 
 def test_a_rekey_that_does_not_begin_keeps_the_end_of_the_old_key():

@@ -82,7 +82,7 @@ class G3Events:
             self._log.add(level, event, NO_NODE, number)
         elif kind == kinds.REKEY_DONE:
             level = WARNING if number else NOTICE
-            self._log.add(level, events.REKEY_ENDED, NO_NODE, self.rekey.progress()[2], number)
+            self._log.add(level, events.REKEY_ENDED, NO_NODE, self.rekey.nodes.progress()[2], number)
         elif self.answers is not None:
             self.answers(now, kind, bytes(eui64), number)
 

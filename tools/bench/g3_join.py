@@ -62,7 +62,7 @@ def rekey_s(dialect: str, nodes: int = _REKEY_NODES, silent: int = _SILENT) -> t
     seconds = rig.run_until(lambda: not rig.segment.rekey.is_on, _LIMIT_S, 1.0)
     settings = rig.segment.settings
     timers_s = len(muted) * settings["rekey.tries"] * settings["rekey.timeout_s"] / settings["rekey.parallel"]
-    return seconds, lbp_s(rig, well, _REKEY_LENS) + timers_s, rig.segment.rekey.progress()[2]
+    return seconds, lbp_s(rig, well, _REKEY_LENS) + timers_s, rig.segment.rekey.nodes.progress()[2]
 
 
 def run(report: Report) -> None:

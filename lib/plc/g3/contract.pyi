@@ -4,6 +4,7 @@
 from typing import Protocol
 
 from plc.g3.command import Command
+from plc.g3.gate import Gate
 from plc.g3.rekey import Rekey
 
 class FrameOwner(Protocol):
@@ -24,6 +25,8 @@ class Joiner(Protocol):
     """The bootstrapping of one dialect."""
 
     rekey: Rekey
+    @property
+    def gate(self) -> Gate: ...
     @property
     def carrier(self) -> RekeyCarrier: ...
     def restart(self, now: int) -> None: ...
@@ -50,10 +53,15 @@ class PskProvider(Protocol):
         """Write the 16 octets of the node's PSK; False when there is none."""
 
 class RekeyCarrier(Protocol):
-    """How a dialect carries the steps of a rekey."""
+    """How a dialect carries the steps of a rekey. `hop_rest_ms`: how long the last frame of a step may be under
+    way yet, per relay, when `completed` is called; 0 when that is the node's own answer."""
+
+    hop_rest_ms: int
 
     def rekey_begin(self, now: int, index: int, gmk: memoryview) -> None: ...
+    def rekey_preload(self, now: int, index: int, gmk: memoryview) -> None: ...
     def rekey_distribute(self, now: int, row: int) -> bool: ...
     def rekey_activate(self, now: int, row: int) -> bool: ...
     def rekey_end(self, now: int, index: int, gmk: memoryview) -> None: ...
+    def rekey_cancel(self, now: int) -> None: ...
     def rekey_drop(self, now: int, index: int, nonsense: bytes) -> None: ...

@@ -53,6 +53,14 @@ class Gate:
         """Load the PSK of a node that is in the network already (rekey); who is blocked is to be left behind."""
         return self._access.mark(eui64) != BLOCKED and self._psks.psk_into(eui64, self.psk)
 
+    def may_return(self, row: int) -> bool:
+        """A member would be let in again if it joined anew."""
+        eui64 = memoryview(bytearray(self._nodes.title_len))
+        self._nodes.title_into(row, eui64, 0)
+        is_welcome = self._access.may_join(eui64) and self._psks.psk_into(eui64, self.psk)
+        self.wipe()
+        return is_welcome
+
     def row_for(self, now: int, eui64: memoryview) -> int:
         """The row of a joiner, made when it has none; NOBODY when there is no room, or it was blocked meanwhile."""
         if self.is_shut(now, eui64):

@@ -33,6 +33,7 @@ _EUI_LEN = const(8)
 _DECLINE = const(0xFFFF)
 _SLOT_TRIES = const(2)  # of the modem for one message
 _SLOT_MARGIN_S = const(2)
+_HOP_REST_MS = const(700)  # twice 100 octets in ROBO (g3.md 7.1): others are on the line too
 _STALE_S = const(600)  # a JOIN_COMPLETE may still come from a rekey that ended so lately
 
 
@@ -40,6 +41,7 @@ class Joins:
     """`rekey` is set by the segment. Also the RekeyCarrier of this dialect."""
 
     rekey: "Rekey"
+    hop_rest_ms = _HOP_REST_MS
 
     def __init__(
         self,
@@ -181,7 +183,11 @@ class Joins:
         self._new_key.load_set(pib.SPACE_LBP, pib.LBP_REKEY_GMK, 0, gmk, timeout_ms)
         self._modem.desk.push(now, self._new_key)
         self._slot_time(now, (self._shared.settings.timeout_ms("rekey.timeout_s") - _SLOT_MARGIN_S) // _SLOT_TRIES)
+
+    def rekey_preload(self, now: int, index: int, gmk: memoryview) -> None:
+        """The coordinator is to understand the new key from now on."""
         if self._shared.settings["rekey.preload"]:
+            timeout_ms = self._shared.settings.timeout_ms("request_timeout_ms")
             self._key.load_set(pib.SPACE_MAC, pib.MAC_KEY_TABLE, index, gmk, timeout_ms)
             self._modem.desk.push(now, self._key)
 
@@ -222,6 +228,11 @@ class Joins:
         timeout_ms = self._shared.settings.timeout_ms("request_timeout_ms")
         self._key.load_set(pib.SPACE_LBP, pib.LBP_GMK, index, gmk, timeout_ms)
         self._modem.desk.push(now, self._key)
+
+    def rekey_cancel(self, now: int) -> None:
+        """The key in use stays; nobody is told."""
+        self._slot_time(now, self._shared.settings["lbp_timeout_s"])
+        self._flag(adp.SET_REKEY_PHASE, 0)
 
     def rekey_drop(self, now: int, index: int, nonsense: bytes) -> None:
         """Overwrite the old key in the coordinator's table; `rekey.old_key_dropped`."""

@@ -26,6 +26,8 @@ _EUI_LEN = const(8)
 class LbsRekey:
     """RekeyCarrier of dialect L. `parameters`: what message 3 of a rekey carries."""
 
+    hop_rest_ms = 0
+
     def __init__(self, server: "Lbs", modem: "Modem", nodes: "Nodes", settings: "Settings") -> None:
         self.parameters = b""
         self._server = server
@@ -39,9 +41,13 @@ class LbsRekey:
         self._title = memoryview(bytearray(_EUI_LEN))
 
     def rekey_begin(self, now: int, index: int, gmk: memoryview) -> None:
-        """Give the modem the new key beside the one in use; `rekey.ready` when it has confirmed it."""
+        """Nothing to ask the modem for."""
         self.parameters = lbp.key_parameters(index, gmk)
         self._activation = lbp.activation(index)
+        self._server.rekey.ready(now, True)
+
+    def rekey_preload(self, now: int, index: int, gmk: memoryview) -> None:
+        """The coordinator is to understand the new key from now on."""
         self._key.load_set(pib.SPACE_MAC, pib.MAC_KEY_TABLE, index, gmk, self._timeout_ms)
         self._modem.desk.push(now, self._key)
 
@@ -68,9 +74,14 @@ class LbsRekey:
 
     def rekey_end(self, now: int, index: int, gmk: memoryview) -> None:
         """The coordinator itself switches."""
+        self.rekey_preload(now, index, gmk)  # should the modem have refused it
         value = pib.number_octets(index, 1)
         self._index.load_set(pib.SPACE_ADP, pib.ACTIVE_KEY_INDEX, 0, value, self._timeout_ms)
         self._modem.desk.push(now, self._index)
+        self.parameters = b""
+
+    def rekey_cancel(self, now: int) -> None:
+        """The key in use stays; nobody is told."""
         self.parameters = b""
 
     def rekey_drop(self, now: int, index: int, nonsense: bytes) -> None:
@@ -81,11 +92,9 @@ class LbsRekey:
     def on_command(self, now: int, command: "Command", result: int, mv: memoryview, off: int, n: int) -> None:
         """CommandOwner: the modem has done it, or not."""
         is_ok = result == cmds.CMD_OK and mv[off] == adp.SUCCESS
-        if command is self._key:
-            self._server.rekey.ready(now, is_ok)
-        elif command is self._old_key:
+        if command is self._old_key:
             self._server.rekey.old_key_dropped(is_ok)
-        else:
+        elif command is self._index:
             self._server.rekey.ended(now, is_ok)
 
     def _open(self, now: int, row: int) -> "Session | None":

@@ -2,10 +2,11 @@
 """Rotation of the group key in two phases, a timer per node, a retry queue; nobody can stall it.
 
 Source: g3.md 2.10, 3.6. Phase 1 gives every reachable node the new key, phase 2 tells those that
-have it to use it, then the coordinator switches. Each node gets `rekey.tries` tries, a pass
-over all nodes apart; who misses it is told and must join again. The old key is understood for
-`rekey.grace_s` more, then overwritten: a stolen one ends with it. The new key is on flash before
-anybody gets it: after a power cut the rotation goes on with it. Joins are refused meanwhile.
+have it to use it, then the coordinator switches; unless more nodes would be left behind than come
+along. Each node gets `rekey.tries` tries, a pass over all nodes apart; who misses it is told and
+must join again. The old key is understood for `rekey.grace_s` more, then overwritten: a stolen one
+ends with it. The new key is on flash before anybody gets it: after a power cut the rotation goes on
+with it. Joins are refused meanwhile.
 """
 
 from array import array
@@ -14,13 +15,15 @@ from micropython import const
 
 from base.ticks import ticks_add, ticks_diff
 from plc.g3 import counts
+from plc.g3 import rekey_nodes as marks
 from plc.g3 import shared as kinds
-from plc.medium import NODE_ONLINE
+from plc.g3.rekey_nodes import RekeyNodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plc.contract import Nodes
     from plc.g3.contract import RekeyCarrier
+    from plc.g3.links import Links
     from plc.g3.network_record import NetworkRecord
     from plc.g3.shared import Shared
 
@@ -31,12 +34,6 @@ DISTRIBUTE = const(2)
 ACTIVATE = const(3)
 ENDING = const(4)
 
-# Per node.
-_OUT = const(0)  # not part of it
-_TODO = const(1)
-_GOT = const(2)
-_ACTIVE = const(3)
-_MISSED = const(4)
 _STEP_MS = const(1000)
 _EUI_LEN = const(8)
 _GRACE_MAX_S = const(432000)  # ticks reach 6 days
@@ -45,9 +42,13 @@ _GRACE_MAX_S = const(432000)  # ticks reach 6 days
 class Rekey:
     """`phase` IDLE..ENDING. `begin` starts one; the carrier is the dialect's bootstrapping."""
 
-    def __init__(self, nodes: "Nodes", record: "NetworkRecord", carrier: "RekeyCarrier", shared: "Shared") -> None:
+    def __init__(
+        self, nodes: "Nodes", links: "Links", record: "NetworkRecord", carrier: "RekeyCarrier", shared: "Shared"
+    ) -> None:
         self.phase = IDLE
         self.missed_cnt = 0
+        self.nodes = RekeyNodes(nodes, links)
+        self._marks = self.nodes.marks
         self._nodes = nodes
         self._record = record
         self._carrier = carrier
@@ -56,12 +57,10 @@ class Rekey:
         self._parallel = settings["rekey.parallel"]
         self._node_ms = 1000 * settings.timeout_ms("rekey.timeout_s")
         self._tries = settings["rekey.tries"]
-        self._marks = bytearray(nodes.capacity)
         self._rows = array("h", [-1] * self._parallel)
         self._dues = [0] * self._parallel  # ticks: wider than 32 bits on some ports
         self._eui64 = memoryview(bytearray(_EUI_LEN))
         self._pass = 0
-        self._cursor = 0
         self._step_due = 0
         self._ended_s = 0
         self._grace_ms = 1000 * min(settings["rekey.grace_s"], _GRACE_MAX_S)
@@ -104,12 +103,16 @@ class Rekey:
             self._step_due = ticks_add(now, self._node_ms)
 
     def completed(self, now: int, row: int) -> bool:
-        """`row` has done what it was asked; False when nothing was asked of it."""
+        """`row` has done what it was asked; False when nothing was asked of it.
+
+        NOTE: in dialect H it has not: the last frame has left the modem, and is on its way over the other hops. The
+        next node's frames at once, and it drowned: of 190 nodes up to eight were told and had not heard.
+        """
         for i in range(self._parallel):
             if self._rows[i] == row:
                 self._rows[i] = -1
-                self._marks[row] = _GOT if self.phase == DISTRIBUTE else _ACTIVE
-                self._step_due = now
+                self._marks[row] = marks.GOT if self.phase == DISTRIBUTE else marks.ACTIVE
+                self._step_due = ticks_add(now, self._carrier.hop_rest_ms * self.nodes.relays(row))
                 return True
         return False
 
@@ -127,7 +130,7 @@ class Rekey:
             self._step_due = ticks_add(now, self._node_ms)
             return
         for row in range(self._nodes.end()):
-            if self._is_new(row):
+            if self.nodes.is_new(row):
                 self._miss(now, row)
         self.phase = IDLE
         self._ended_s = self._shared.seconds(now)
@@ -143,11 +146,24 @@ class Rekey:
         return self.is_on or (self._ended_s > 0 and self._shared.seconds(now) - self._ended_s < within_s)
 
     def progress(self) -> "tuple[int, int, int, int]":
-        """Nodes (to do, with the new key, using it, missed)."""
-        cnts = [0] * 5
-        for mark in self._marks:
-            cnts[mark] += 1
-        return cnts[_TODO], cnts[_GOT], cnts[_ACTIVE], cnts[_MISSED]
+        """Nodes (to do, with the new key, using it, missed).
+
+        A node counts as using it when it has been told (dialect H: when that has left the modem), and once all is
+        over when it has been heard since: before, its new key is not proved.
+        """
+        todo, got, told, missed = self.nodes.progress()
+        if self.phase != IDLE or not told:
+            return todo, got, told, missed
+        proved = self.nodes.heard_since(self._ended_s)
+        return todo, got + told - proved, proved, missed
+
+    def is_out_of_step(self, row: int) -> bool:
+        """`row`, which is silent, may hear us and speak with the old key, now that nobody understands that.
+
+        NOTE: its orphan timer never runs out, for it does hear us; only a KICK gets it out of there.
+        """
+        is_over = self.phase == IDLE and self._grace_due is None
+        return is_over and self._marks[row] in (marks.ACTIVE, marks.MISSED)
 
     def on_deadline(self, now: int) -> None:
         """Time-outs of nodes; the next ones; the next phase."""
@@ -173,8 +189,7 @@ class Rekey:
 
     def _start(self, now: int) -> None:
         self.missed_cnt = 0
-        for row in range(self._nodes.capacity):
-            self._marks[row] = _TODO if row < self._nodes.end() and self._nodes.state(row) == NODE_ONLINE else _OUT
+        self.nodes.start()
         self._shared.tell(now, kinds.REKEY_BEGUN, number=self._record.other)
         self._enter(now, STARTING)
         self._tell_modem(now)
@@ -182,7 +197,7 @@ class Rekey:
     def _enter(self, now: int, phase: int) -> None:
         self.phase = phase
         self._pass = 0
-        self._cursor = 0
+        self.nodes.rewind()
         self._step_due = now
         for i in range(self._parallel):
             self._rows[i] = -1
@@ -203,25 +218,36 @@ class Rekey:
         if in_work:
             return
         if self.phase == DISTRIBUTE:
+            if not self._pass:
+                self._carrier.rekey_preload(now, self._record.other, self._record.key(self._record.other))
             for row in range(self._nodes.end()):
-                if self._is_new(row):
-                    self._marks[row] = _TODO
-        if self._pass < self._tries - 1 and self._has_open():
+                if self.nodes.is_new(row):
+                    self._marks[row] = marks.TODO
+        if self._pass < self._tries - 1 and self.nodes.count(self._open_mark()):
             self._pass += 1
-            self._cursor = 0
+            self.nodes.rewind()
             self._step_due = ticks_add(now, self._node_ms)
             return
         self._close_phase(now)
 
     def _close_phase(self, now: int) -> None:
-        open_state = _TODO if self.phase == DISTRIBUTE else _GOT
+        todo, got, _, _ = self.progress()
+        if todo > got and self.phase == DISTRIBUTE:
+            return self._abandon(now, todo)
         for row in range(self._nodes.end()):
-            if self._marks[row] == open_state:
+            if self._marks[row] == self._open_mark():
                 self._miss(now, row)
-        if self.phase == DISTRIBUTE:
-            self._enter(now, ACTIVATE)
-        else:
-            self._enter(now, ENDING)
+        return self._enter(now, ACTIVATE if self.phase == DISTRIBUTE else ENDING)
+
+    def _abandon(self, now: int, missed: int) -> None:
+        """Most would be left behind (no PSKs here, a blackout): the key in use stays, the new one is overwritten."""
+        self._carrier.rekey_cancel(now)
+        self.phase = IDLE
+        self._grace_due = now
+        self._record.is_rekeying = False
+        self._record.save()
+        self.missed_cnt = missed
+        self._shared.tell(now, kinds.REKEY_DONE, number=missed)
 
     def _end(self, now: int) -> None:
         self._step_due = ticks_add(now, self._node_ms)
@@ -235,15 +261,11 @@ class Rekey:
     # --- one node ---
 
     def _fill(self, now: int, slot: int) -> None:
-        open_state = _TODO if self.phase == DISTRIBUTE else _GOT
-        end = self._nodes.end()
-        while self._cursor < end:
-            row = self._cursor
-            self._cursor += 1
-            if self._marks[row] == open_state and self._ask(now, row):
-                self._rows[slot] = row
-                self._dues[slot] = ticks_add(now, self._node_ms)
-                return
+        row = self.nodes.next(self._open_mark())
+        while row >= 0 and not self._ask(now, row):
+            row = self.nodes.next(self._open_mark())
+        self._rows[slot] = row
+        self._dues[slot] = ticks_add(now, self._node_ms)
 
     def _ask(self, now: int, row: int) -> bool:
         if self.phase == ACTIVATE:
@@ -260,22 +282,15 @@ class Rekey:
         self._shared.counters.inc(counts.REKEY_RETRIES)
 
     def _miss(self, now: int, row: int) -> None:
-        self._marks[row] = _MISSED
+        self._marks[row] = marks.MISSED
         self.missed_cnt += 1
         self._shared.counters.inc(counts.REKEY_MISSED)
         self._nodes.title_into(row, self._eui64, 0)
         self._shared.tell(now, kinds.REKEY_MISSED, self._eui64, row)
 
-    def _is_new(self, row: int) -> bool:
-        """Not there when it began: a join under way has ended meanwhile, or a lost node is back; with the old key."""
-        return self._marks[row] == _OUT and self._nodes.state(row) == NODE_ONLINE
-
-    def _has_open(self) -> bool:
-        open_state = _TODO if self.phase == DISTRIBUTE else _GOT
-        for mark in self._marks:
-            if mark == open_state:
-                return True
-        return False
+    def _open_mark(self) -> int:
+        """Where those stand whom this phase has still to serve."""
+        return marks.TODO if self.phase == DISTRIBUTE else marks.GOT
 
     def _due(self) -> int:
         soonest = self._step_due

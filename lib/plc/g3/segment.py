@@ -78,8 +78,9 @@ class Segment:
         self.window = Window(nodes, self.links, self.settings)
         self.traffic = Traffic(modem, nodes, self._sink, self.watch, self.window, shared)
         self.joins: "Joiner" = _joiner(self.settings)(modem, nodes, self.watch, self.record, outside, shared)
-        self.rekey = Rekey(nodes, self.record, self.joins.carrier, shared)
+        self.rekey = Rekey(nodes, self.links, self.record, self.joins.carrier, shared)
         self.joins.rekey = self.rekey
+        self.watch.on_silent = self._silent
         modem.listen(self.joins.frame_table())
         self.node_list = NodeList(nodes, self.links, shared)
         self.probes = Probes(modem, nodes, self.traffic, self.watch, shared)
@@ -223,6 +224,11 @@ class Segment:
         self.traffic.on_room(now)
 
     # --- inside ---
+
+    def _silent(self, now: int, row: int) -> None:
+        """A node does not answer; it may have to join anew."""
+        if self.rekey.is_out_of_step(row) and self.joins.gate.may_return(row):
+            self.joins.kick(now, row)
 
     def _settle(self, now: int) -> None:
         """Something happened: if there is capacity now, offer it once; what is left is the echo's."""

@@ -30,6 +30,8 @@ from plc.medium import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from plc.contract import MediumSink, Nodes
     from plc.g3.links import Links
     from plc.g3.modem import Modem
@@ -44,7 +46,9 @@ _RECORDS = (events.NODE_UP, events.NODE_LOST, events.NODE_BACK, events.NODE_GONE
 
 
 class Watch:
-    """States of all nodes; owner of the path request."""
+    """States of all nodes; owner of the path request. `on_silent(now, row)`: the node is lost, or still is."""
+
+    on_silent: "Callable[[int, int], None]"
 
     def __init__(self, modem: "Modem", nodes: "Nodes", links: "Links", sink: "MediumSink", shared: "Shared") -> None:
         self.row = -1  # being looked for
@@ -177,12 +181,12 @@ class Watch:
         self._shared.counters.inc(counts.PATHS_FAILED)
         self._told(now, row, kinds.PATH_FAILED, 0)
         fails = self.links.failed(row)
-        if self._nodes.state(row) != NODE_ONLINE:
-            return
-        if fails >= self._settings["lost_after"]:
+        if self._nodes.state(row) == NODE_ONLINE:
+            if fails < self._settings["lost_after"]:
+                self._push(ticks_add(now, _AGAIN_MS), row)
+                return
             self.lose(now, row)
-        else:
-            self._push(ticks_add(now, _AGAIN_MS), row)
+        self.on_silent(now, row)
 
     def _told(self, now: int, row: int, kind: int, number: int) -> None:
         self._nodes.title_into(row, self._eui64, 0)

@@ -19,7 +19,8 @@ _BEACON_LEN, _BEACON_REQUEST_LEN = 10, 1
 def climb(node: Station, top: Station, limit: int = 16) -> list[Station] | None:
     """Stations from `node` up to the coordinator over the best links that are alive; None when there is no way.
 
-    Each step goes to a station nearer to the coordinator (`hops`).
+    A route request is sealed as any frame is: it finds no way over a station with other keys. Each step goes to
+    a station nearer to the coordinator (`hops`).
     """
     if node is top:
         return [node]
@@ -27,7 +28,7 @@ def climb(node: Station, top: Station, limit: int = 16) -> list[Station] | None:
         return None
     nearer = [other for other in node.links if other.hops < node.hops]
     for other in sorted(nearer, key=lambda other: -node.links[other]):
-        if other.is_hearing and other.is_member and other.pan_id == top.pan_id:
+        if other.is_hearing and other.is_member and other.pan_id == top.pan_id and other.shares_key(node):
             rest = climb(other, top, limit - 1)
             if rest is not None:
                 return [node, *rest]

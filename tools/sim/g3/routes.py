@@ -178,7 +178,7 @@ class Routes:
     def _alive_part(self, path: "list[Station] | None") -> "list[Station]":
         alive: "list[Station]" = []
         for station in path or ():
-            if alive and not alive[-1].hears(station):
+            if alive and not (alive[-1].hears(station) and alive[-1].shares_key(station)):
                 break
             alive.append(station)
         return alive

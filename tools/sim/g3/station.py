@@ -80,6 +80,12 @@ class Station:
         """Both are members of one PAN and the other would hear us now."""
         return other in self.links and other.is_hearing and other.is_member and other.pan_id == self.pan_id
 
+    def shares_key(self, other: "Station") -> bool:
+        """Each understands what the other seals now; without that no routing frame passes between them either."""
+        ours, theirs = self.keys.get(self.active_key), other.keys.get(other.active_key)
+        understands = ours == other.keys.get(self.active_key) and theirs == self.keys.get(other.active_key)
+        return understands and None not in (ours, theirs)
+
     # --- what arrives; overridden ---
 
     def on_data(self, packet: bytes, path: "list[Station]") -> None:
