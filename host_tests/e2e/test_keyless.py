@@ -125,7 +125,7 @@ def test_no_plaintext_of_a_meter_is_in_the_gateways_memory(stack, secret):
 
 
 def test_neither_flash_nor_console_holds_key_or_plaintext(stack):
-    stack.until(lambda: events.OWN_SET in stack.kept_events(), 10, "the logs on flash")
+    stack.until(lambda: events.OWN_SET in stack.kept_events(), 30, "the logs on flash")
     places = {path.name: path.read_bytes() for path in stack.state_dir.rglob("*") if path.is_file()}
     assert "events.log" in places
     places["console"] = "\n".join(stack.console.lines).encode()

@@ -114,7 +114,7 @@ def test_wrong_keys_are_refused_wait_and_stand_in_the_log_while_others_go_on(sta
     with stack.wire() as wire:
         hes = PydlmsHes(wire)
         opened(hes)  # associated before, and left alone by what follows
-        stack.until(lambda: events.GATEWAY_UP in stack.kept_events(), 10, "the start on flash")
+        stack.until(lambda: events.GATEWAY_UP in stack.kept_events(), 30, "the start on flash")
         flash = files(stack)
         with monkeypatch.context() as patch, stack.wire() as other_wire:
             patch.setattr(pydlms_hes, "EK", bytes(15) + b"\x01")
