@@ -105,9 +105,66 @@ def test_silent_nodes_are_asked_for_one_at_a_time():
     bench.wait(3000)
     assert bench.taken() == []  # the first path discovery is under way
     bench.says(b"\x2c\x00" + asked[0][1:3] + octets("0000 0F 01 00 0001 01 12 00 3C 3A"))
-    bench.wait(3000, lambda: bool(bench.pins.log))
+    rest_ms = bench.segment.window.path_ms(-1) * 100 // 3  # no more than 3 % of the line
+    bench.wait(rest_ms - 5000)
+    assert bench.taken() == []
+    bench.wait(6000, lambda: bool(bench.pins.log))
     asked += bench.taken()
     assert sorted(asked) == [octets("15 0001 0F"), octets("15 0002 0F")]
+
+
+def path_requests(bench):
+    return [request for request in bench.taken() if request[0] == 0x15]
+
+
+def test_a_lost_node_waits_behind_one_silent_node_not_behind_all():
+    euis = [b"1234567%d" % n for n in range(8)]
+    bench = up(euis, keepalive_s=60, lost_retry_s=60)
+    bench.nodes.set_state(5, NODE_LOST, 1)
+    asked = []
+    bench.wait(60000)
+    while len(asked) < 4:
+        bench.wait(120000, lambda: bool(bench.pins.log))
+        for request in path_requests(bench):
+            asked.append(request[2] - 1)
+            found = b"\x00" + request[1:3] + octets("0000 0F 01 00 0001 01 12 00 3C 3A")
+            bench.says(b"\x2c" + (b"\xa6" if asked[-1] == 5 else found))
+    assert asked[0] == 5 or asked[1] == 5
+
+
+def test_a_path_is_looked_for_when_the_line_is_free_and_only_now_and_then_when_it_never_is():
+    bench = up((EUI, EUI_2))
+    bench.submit(0)
+    bench.taken()
+    bench.confirm()
+    late_ms = bench.segment.window.usual_ms(0, 3)
+    assert bench.segment.watch.request_path(at(bench.ms), 1)
+    bench.wait(min(late_ms, 20000) - 1000)
+    assert path_requests(bench) == []  # an answer is due
+    bench.uplink(b"\xc4\x01\xc1", src=1)
+    bench.wait(300)
+    assert path_requests(bench) == [octets("15 0002 0F")]
+    bench.says(b"\x2c\x00" + octets("0002 0000 0F 01 00 0001 01 12 00 3C 3A"))
+    bench.segment.traffic.is_idle = lambda: False
+    assert bench.segment.watch.request_path(at(bench.ms), 1)
+    bench.wait(19900)
+    assert path_requests(bench) == []
+    bench.wait(700)
+    assert path_requests(bench) == [octets("15 0002 0F")]
+
+
+def test_a_path_lets_waiting_control_requests_pass_and_waits_for_whoever_keeps_the_line_at_rest():
+    bench = up((EUI,))
+    bench.sink.has_control = True
+    assert bench.segment.watch.request_path(at(bench.ms), 0)
+    bench.wait(39900)
+    assert path_requests(bench) == []
+    bench.sink.is_held = True
+    bench.wait(60000)
+    assert path_requests(bench) == []
+    bench.sink.is_held = False
+    bench.wait(300)
+    assert path_requests(bench) == [octets("15 0001 0F")]
 
 
 def test_a_meters_own_notification_goes_up_without_an_exchange():

@@ -263,6 +263,40 @@ def test_where_several_are_in_the_air_the_last_place_is_for_control():
     assert air.order() == [3, 1, 2]
 
 
+def test_while_the_answer_to_a_control_request_is_due_nothing_else_begins_but_another_one():
+    air = Air()
+    session = _Session()
+    air.ask(session, 1, BULK)
+    air.ask(session, 2)
+    first = air.ask(session, 3, CONTROL)
+    assert air.begin() is first
+    assert air.pick() is None
+    second = air.ask(session, 4, CONTROL)
+    assert air.begin() is second
+    first.confirmed(air.now)
+    air.now = ticks_add(air.now, 999)
+    assert air.pick() is None
+    air.now = ticks_add(air.now, 1)  # its usual time is over: who stays silent stops nobody
+    assert air.pick().node == 2
+    third = air.ask(session, 5, CONTROL)
+    assert air.begin() is third and air.pick() is None
+    air.end(third)
+    assert air.pick().node == 2
+
+
+def test_a_class_that_has_waited_too_long_has_its_turn_beside_control_requests_under_way():
+    air = Air()
+    session = _Session()
+    bulk = air.ask(session, 1, BULK)
+    for node in range(2, 14):
+        air.medium.costs[node] = 1500
+        air.ask(session, node, CONTROL)
+    began = [air.begin() for _ in range(10)]
+    assert None not in began and bulk not in began
+    assert air.begin() is bulk  # 15 s of air went to others
+    assert air.begin().traffic_class == CONTROL
+
+
 def test_what_cannot_be_answered_in_time_is_due_at_once_and_never_picked():
     for answer_ms, is_picked in ((1001, True), (1000, False), (999, False), (0, False)):
         air = Air()

@@ -67,6 +67,7 @@ ROWS: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("g3.suspect_ms", _INT, 100, 600000, 5000, "before the next attempt at a node that did not answer"),
     ("g3.keepalive_s", _INT, 60, 604800, 3600, "a node not heard for so long is asked for its path"),
     ("g3.lost_retry_s", _INT, 10, 86400, 900, "between attempts at a lost node"),
+    ("g3.upkeep_percent", _INT, 1, 100, 3, "of the line for both: the more nodes, the longer they wait"),
     ("g3.first_path_ms", _INT, 0, 86400000, 60000, "after a join the path is looked up once so late"),
     ("g3.table_rows", _INT, 1, 1024, 48, "rows kept of each of the modem's tables, 32 octets each"),
     ("g3.table_period_s", _INT, 10, 86400, 900, "between readings of the modem's tables"),

@@ -13,7 +13,7 @@ from array import array
 from micropython import const
 
 from base.ticks import ticks_add, ticks_diff
-from gateway.exchange import ON_AIR, QUEUED
+from gateway.exchange import ON_AIR, QUEUED, REPLIED
 from gateway.traffic_class import CLASSES_CNT, CONTROL
 
 TYPE_CHECKING = False
@@ -107,10 +107,12 @@ class Scheduler:
     def pick(self, now: int, medium: "Medium") -> "Exchange | None":
         """The QUEUED exchange to submit now, or None. Does not change it.
 
-        Where the medium keeps several open, the last place is a control request's.
+        Where the medium keeps several open, the last place is a control request's, and while the answer to one
+        is due nothing of another class is begun: it would contend with that answer.
         """
-        most = CLASSES_CNT if medium.has_spare else CONTROL + 1
         first = self._first_class()
+        is_shut = not medium.has_spare or (first == CONTROL and self._is_control_due(now, medium))
+        most = CONTROL + 1 if is_shut else CLASSES_CNT
         best = None
         for exchange in self._exchanges.slots:
             if exchange.state != QUEUED or exchange.traffic_class >= most:
@@ -138,6 +140,14 @@ class Scheduler:
         for exchange in self._exchanges.slots:
             if exchange.state == QUEUED and exchange.traffic_class == CONTROL and self._may_go(exchange):
                 return True
+        return False
+
+    def _is_control_due(self, now: int, medium: "Medium") -> bool:
+        for exchange in self._exchanges.slots:
+            if exchange.traffic_class == CONTROL and ON_AIR <= exchange.state < REPLIED:
+                # a silent meter stops nobody for longer than one that answers
+                if ticks_diff(now, exchange.on_air_at) < self._shortest_ms(exchange, medium):
+                    return True
         return False
 
     def went(self, exchange: "Exchange", medium: "Medium") -> None:

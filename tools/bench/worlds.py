@@ -16,6 +16,7 @@ from host_tests.rig_support.g3 import g3_config
 from host_tests.rig_support.meters import Numbered
 from tools.rig import Rig, fresh_flash
 from tools.sim.g3 import airtime, mesh
+from tools.sim.g3.node import G3Node
 from tools.sim.g3.options import DEFAULT_PSK, G3LineOptions, G3ModemOptions, G3NodeOptions, G3Options
 from tools.sim.g3.segment import G3Segment
 from tools.sim.mac_frame import sub_frames
@@ -87,7 +88,19 @@ def saps(rig: Rig, meters: int) -> list[int]:
 def exchange_s(rig: Rig, request_len: int, answer_len: int) -> float:
     """Line time of one exchange by the model, mean over the meters: the bound of any schedule."""
     if isinstance(rig.sim, G3Segment):
-        return _g3_exchange_s(rig.sim, request_len, answer_len)
+        rows = range(len(rig.sim.nodes))
+        return sum(exchange_of_s(rig, row, request_len, answer_len) for row in rows) / len(rows)
+    return _sfsk_exchange_s(request_len, answer_len)
+
+
+def exchange_of_s(rig: Rig, row: int, request_len: int, answer_len: int) -> float:
+    """The same with the meter of one row."""
+    if isinstance(rig.sim, G3Segment):
+        return _g3_exchange_s(rig.sim, rig.sim.nodes[rig.table.title(row)], request_len, answer_len)
+    return _sfsk_exchange_s(request_len, answer_len)
+
+
+def _sfsk_exchange_s(request_len: int, answer_len: int) -> float:
     # request, the slots in which the meter thinks, answer, and the slot before the request's own:
     # a request must be with the modem by then, and the modem takes none while it hears a frame
     think_slots = max(1, math.ceil(THINK_S / SLOT_S))
@@ -95,16 +108,13 @@ def exchange_s(rig: Rig, request_len: int, answer_len: int) -> float:
     return slots * SLOT_S
 
 
-def _g3_exchange_s(sim: G3Segment, request_len: int, answer_len: int) -> float:
-    total_us = 0.0
-    high_us = sim.line.band.space_us + _MEAN_HIGH_BACKOFF_SLOTS * sim.line.band.slot_us
-    for node in sim.nodes.values():
-        path = mesh.climb(node, sim.chip.mac) or []
-        total_us += high_us - access_us(sim)
-        for here, there in zip(path, path[1:], strict=False):
-            modulation = sim.line.modulation(here, there)
-            total_us += _g3_hop_us(sim, modulation, request_len) + _g3_hop_us(sim, modulation, answer_len)
-    return total_us / 1e6 / len(sim.nodes)
+def _g3_exchange_s(sim: G3Segment, node: G3Node, request_len: int, answer_len: int) -> float:
+    path = mesh.climb(node, sim.chip.mac) or []
+    total_us = sim.line.band.space_us + _MEAN_HIGH_BACKOFF_SLOTS * sim.line.band.slot_us - access_us(sim)
+    for here, there in zip(path, path[1:], strict=False):
+        modulation = sim.line.modulation(here, there)
+        total_us += _g3_hop_us(sim, modulation, request_len) + _g3_hop_us(sim, modulation, answer_len)
+    return total_us / 1e6
 
 
 def access_us(sim: G3Segment) -> float:

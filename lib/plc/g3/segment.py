@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _ALL_ROOM = 7
 _MOST_HUNG = 4  # resets in vain, one of each kind and a second round begun: then the board is reset as well
-_PATH_LEN = 20  # octets of a path request with a few hops in it
 _JOIN_LEN = 280  # of LBP for one join: 40 + 72 + 96 + 58 + 14
 _EUI_LEN = 8
 
@@ -74,8 +73,8 @@ class Segment:
     def _make_parts(self, outside: "Outside") -> None:
         shared, nodes, modem = self._shared, self._nodes, self.modem
         self.links = Links(nodes.capacity)
-        self.watch = Watch(modem, nodes, self.links, self._sink, shared)
         self.window = Window(nodes, self.links, self.settings)
+        self.watch = Watch(modem, nodes, self.window, self._sink, shared)
         self.traffic = Traffic(modem, nodes, self._sink, self.watch, self.window, shared)
         self.joins: "Joiner" = _joiner(self.settings)(modem, nodes, self.watch, self.record, outside, shared)
         self.rekey = Rekey(nodes, self.links, self.record, self.joins.carrier, shared)
@@ -137,7 +136,7 @@ class Segment:
         if self.is_up:
             self.joins.on_deadline(now)
             self.rekey.on_deadline(now)
-            self.watch.on_deadline(now)
+            self.watch.on_deadline(now, self.traffic.is_idle())
             self.tables.on_deadline(now)
         self._settle(now)
 
@@ -165,7 +164,7 @@ class Segment:
     def own_air_ms(self) -> int:
         """plc.contract.Medium.own_air_ms: estimated, for the modem does most of it by itself (g3.md 7.1)."""
         asked = self.counters.get(counts.PATHS_FOUND) + self.counters.get(counts.PATHS_FAILED)
-        paths_ms = 2 * asked * self.window.one_way_ms(-1, _PATH_LEN)
+        paths_ms = asked * self.window.path_ms(-1)
         return paths_ms + self.counters.get(counts.JOINED) * self.window.one_way_ms(-1, _JOIN_LEN) & 0x3FFFFFFF
 
     @property

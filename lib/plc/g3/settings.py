@@ -58,6 +58,7 @@ DEFAULTS = {
     "suspect_ms": 5000,
     "keepalive_s": 3600,
     "lost_retry_s": 900,
+    "upkeep_percent": 3,  # of the line, for looking after the silent ones: with more of them it takes longer
     "first_path_ms": 60000,  # after a join the way to the node is looked up once, for the node list
     "table_rows": 48,  # rows kept of each of the modem's tables, 32 octets each
     "table_period_s": 900,

@@ -95,6 +95,10 @@ class Traffic:
             return True
         return self.count(fl.FREE) > 1 and self._load() < self._settings["load_percent"]
 
+    def is_idle(self) -> bool:
+        """Nobody's frames are on the line, as far as one knows here."""
+        return not self._load() and self.echo.state == ec.IDLE
+
     def of(self, row: int) -> "Flight | None":
         """The flight of a node."""
         for flight in self.flights:

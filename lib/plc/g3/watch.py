@@ -3,8 +3,9 @@
 
 Source: g3.md 2.4 (PATH_DISCOVERY), 1.3 (there is no end-to-end acknowledgement in ADP). Any
 packet of a node proves it (frames are secured with the group key); silence for `keepalive_s`
-or a missing answer makes us ask. One path discovery at a time, and only when nothing urgent
-waits: each may flood the network with route requests.
+or a missing answer makes us ask. One path discovery at a time, for each may flood the network
+with route requests: on a line nobody uses, or once in `_PATIENCE_MS`. Law: looking after the silent ones
+takes no more than `upkeep_percent` of the line, however many they are.
 """
 
 import struct
@@ -36,11 +37,13 @@ if TYPE_CHECKING:
     from plc.g3.links import Links
     from plc.g3.modem import Modem
     from plc.g3.shared import Shared
+    from plc.g3.window import Window
 
 _CAPACITY = const(32)
 _AGAIN_MS = const(5000)
 _WALK_MS = const(10000)
-_STEP_MS = const(250)  # between two path discoveries
+_STEP_MS = const(250)  # between two path discoveries, or looks at a line in use
+_PATIENCE_MS = const(20000)  # of own traffic on a line that is always in use; twice that when control requests wait
 _ECHO_LEN = const(2)
 _RECORDS = (events.NODE_UP, events.NODE_LOST, events.NODE_BACK, events.NODE_GONE)  # by NODE_*_EVENT
 
@@ -50,9 +53,10 @@ class Watch:
 
     on_silent: "Callable[[int, int], None]"
 
-    def __init__(self, modem: "Modem", nodes: "Nodes", links: "Links", sink: "MediumSink", shared: "Shared") -> None:
+    def __init__(self, modem: "Modem", nodes: "Nodes", window: "Window", sink: "MediumSink", shared: "Shared") -> None:
         self.row = -1  # being looked for
-        self.links = links
+        self.links: "Links" = window.links
+        self._window = window
         self._modem = modem
         self._nodes = nodes
         self._sink = sink
@@ -66,6 +70,9 @@ class Watch:
         self._walk_due = 0
         self._free_at = 0
         self._begun_at = 0
+        self._is_waiting = False  # for the line, since:
+        self._since = 0
+        self._is_turn_of_lost = True
 
     def restart(self, now: int) -> None:
         """The modem has come up: who has never been there may be by now, and we have missed it."""
@@ -133,15 +140,32 @@ class Watch:
 
     # --- asking ---
 
-    def on_deadline(self, now: int) -> None:
-        """Begin a path discovery when one is due and none is under way."""
-        if not self._modem.is_up or self.row >= 0 or ticks_diff(now, self._free_at) < 0:
+    def on_deadline(self, now: int, is_line_free: bool) -> None:
+        """Begin a path discovery when one is due, none is under way and the line can be had."""
+        due = self.next_deadline()
+        if due is None or ticks_diff(now, due) < 0:
             return
+        if not self._has_line(now, is_line_free):
+            self._free_at = ticks_add(now, _STEP_MS)
+            return
+        self._is_waiting = False
         row = self._due_suspect(now)
         if row < 0 and ticks_diff(now, self._walk_due) >= 0:
             row = self._walk(now)
         if row >= 0:
             self._ask(now, row)
+
+    def _has_line(self, now: int, is_line_free: bool) -> bool:
+        if self._sink.is_held:
+            return False
+        is_wanted = self._sink.is_control_waiting()
+        if is_line_free and not is_wanted:
+            return True
+        if not self._is_waiting:
+            self._is_waiting = True
+            self._since = now
+        return ticks_diff(now, self._since) >= _PATIENCE_MS * (1 + is_wanted)
+
 
     def next_deadline(self) -> "int | None":
         """When somebody is to be asked for."""
@@ -216,23 +240,30 @@ class Watch:
         return -1
 
     def _walk(self, now: int) -> int:
-        """The next node whose silence has lasted long enough; -1 and a rest when there is none."""
+        """The next node whose silence has lasted long enough, lost ones in turn with others; -1: there is none."""
         now_s = self._shared.seconds(now)
+        self._is_turn_of_lost = not self._is_turn_of_lost
+        row = self._silent(now_s, self._is_turn_of_lost)
+        if row < 0:
+            row = self._silent(now_s, not self._is_turn_of_lost)
+        rest_ms = _WALK_MS if row < 0 else self._window.path_ms(row) * 100 // self._settings["upkeep_percent"]
+        self._walk_due = ticks_add(now, rest_ms)
+        return row
+
+    def _silent(self, now_s: int, is_lost: bool) -> int:
         end = self._nodes.end()
         for _ in range(end):
             self._cursor = (self._cursor + 1) % end
-            if self._is_silent(self._cursor, now_s):
-                self._walk_due = now
+            if self._is_silent(self._cursor, now_s, is_lost):
                 return self._cursor
-        self._walk_due = ticks_add(now, _WALK_MS)
         return -1
 
-    def _is_silent(self, row: int, now_s: int) -> bool:
+    def _is_silent(self, row: int, now_s: int, is_lost: bool) -> bool:
         state = self._nodes.state(row)
-        if state == NODE_ONLINE:
+        if not is_lost and state == NODE_ONLINE:
             latest_s = max(self._nodes.last_heard_s(row), self.links.asked_s(row))
             return now_s - latest_s >= self._settings["keepalive_s"]
-        if state in (NODE_LOST, NODE_ASSIGNED):
+        if is_lost and state in (NODE_LOST, NODE_ASSIGNED):
             return now_s - self.links.asked_s(row) >= self._settings["lost_retry_s"]
         return False
 
