@@ -101,6 +101,20 @@ def test_options_reach_the_segment():
     assert options.chip.rx_queue > 1000
 
 
+# --- ports ---
+
+def test_a_reserved_port_is_nobodys_and_a_listener_may_have_it_again_and_again():
+    with runner.reserved_port() as holder:
+        address = holder.getsockname()
+        for _ in range(2):
+            with socket.create_server(address) as server, socket.create_connection(address):
+                server.accept()[0].close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
+        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+            stranger.bind(address)
+
+
 # --- child process ---
 
 def child(code: str, tmp_path: Path) -> GatewayProcess:

@@ -11,14 +11,21 @@ import sys
 import pytest
 
 from host_tests.e2e.stack import ROOT, RUNTIME, Console, Stack
-from host_tests.e2e.tls_site import free_port
 from tools import certificates
 from tools.hes import command
 from tools.sim.meter import Meter
+from tools.sim.runner import reserved_port
 
 TITLE = bytes.fromhex("4D4D4D00000000E1")
 PATIENCE_S = 30
 pytestmark = pytest.mark.skipif(RUNTIME == "cpython", reason="TLS is the interpreter's")
+
+
+@pytest.fixture
+def port():
+    """Gives ports that nobody else is given."""
+    with contextlib.ExitStack() as holders:
+        yield lambda: holders.enter_context(reserved_port()).getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +68,8 @@ def push(stack):
     return apdu.hex()[:128]
 
 
-def test_a_person_lists_and_reads_over_tls_and_hears_notifications_over_it(folder, capsys):
-    tls_port, push_port = free_port(), free_port()
+def test_a_person_lists_and_reads_over_tls_and_hears_notifications_over_it(folder, port, capsys):
+    tls_port, push_port = port(), port()
     ours = ["--tls", str(folder / "ca.pem"), "--tls-cert", str(folder / "hes.pem")]
     with listening(push_port, "--tls", str(folder / "hes.pem")) as heard:
         with gateway(folder, {"port": tls_port, "push": True}, push_port) as stack:
@@ -78,11 +85,11 @@ def test_a_person_lists_and_reads_over_tls_and_hears_notifications_over_it(folde
     assert any("gateway SIMGATEWAY01: " in line for line in heard.lines)
 
 
-def test_a_receiver_of_another_authority_or_without_tls_gets_nothing(folder, tmp_path):
+def test_a_receiver_of_another_authority_or_without_tls_gets_nothing(folder, port, tmp_path):
     assert certificates.main([str(tmp_path / "other")]) == 0
     for arguments in (["--tls", str(tmp_path / "other" / "hes.pem")], []):
-        port = free_port()
-        with listening(port, *arguments) as heard, gateway(folder, {"push": True}, port) as stack:
+        push_port = port()
+        with listening(push_port, *arguments) as heard, gateway(folder, {"push": True}, push_port) as stack:
             shown = push(stack)
             stack.until(lambda heard=heard: len(heard.lines) >= 3, PATIENCE_S, "two refused attempts")
             assert not any(shown in line or "gateway SIM" in line for line in heard.lines)

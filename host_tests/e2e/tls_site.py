@@ -3,31 +3,31 @@
 
 import socket
 
-from host_tests.e2e.stack import RUNTIME, Stack
+from host_tests.e2e.stack import PATIENCE, Stack
 from host_tests.peers.gurux_hes import GuruxHes
 from tools.certificates import Authority, client_context, own_file
 from tools.hes.wire import Wire
+from tools.sim.runner import reserved_port
 
-TIMEOUT_S = 60 if RUNTIME == "micropython-arm" else 10
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+TIMEOUT_S = 10 * PATIENCE
 
 
 class Site:
     """What a gateway with TLS needs (`config`, `files`), and head-ends with and without the right certificates."""
 
     def __init__(self, folder):
-        self.port = free_port()
+        self._holder = reserved_port()
+        self.port = self._holder.getsockname()[1]
         self.authority, self.stranger = Authority("utility"), Authority("stranger")
         self.folder = folder
         self.files = {"tls-own.der": own_file(self.authority.issue("gateway")), "tls-ca.der": self.authority.der}
         self.config = {"tls": {"port": self.port, "address": "127.0.0.1", "handshakes_per_min": 600, "sessions": 3}}
         self.stack: "Stack | None" = None
         self.good = self.context(self.authority, self.authority.issue("hes"))
+
+    def close(self):
+        """The port is anybody's again."""
+        self._holder.close()
 
     def context(self, trusted, pair):
         return client_context(self.folder, trusted, pair)

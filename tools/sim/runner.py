@@ -21,11 +21,15 @@ from tools.sim.wan_relay import WanRelay
 _LOOK_AGAIN_S = 0.2
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def reserved_port() -> socket.socket:
+    """A TCP port of 127.0.0.1 that no other process is given while this is open, for a gateway to listen on.
+
+    NOTE: a port that is free only now is somebody's connection when the gateway starts, or starts again.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a listener that has it too may bind; nobody else
+    holder.bind(("127.0.0.1", 0))
+    return holder
 
 
 class Runner:
@@ -42,6 +46,7 @@ class Runner:
         self._control = worlds.build_control(self._driver, self._segment, self._process_stats)
         self._trace = worlds.build_trace(options.trace, self._segment) if options.trace else None
         self._relay: WanRelay | None = None
+        self._reserved: socket.socket | None = None
         self._gateway: GatewayProcess | None = None
         self._wan_port = options.wan_port
         self._listener_port = 0
@@ -85,13 +90,15 @@ class Runner:
 
     async def _run_gateway(self) -> None:
         options = self._options
-        gateway_port = options.wan_port or free_port()
+        gateway_port = options.wan_port
+        if not gateway_port or self._trace is not None:
+            self._reserved = reserved_port()
+            gateway_port = self._reserved.getsockname()[1]
         self._wan_port = gateway_port
         if self._trace is not None:
-            gateway_port = free_port()
             self._relay = WanRelay(self._trace, gateway_port, self._table.node_of_sap)
             self._wan_port = await self._relay.start(options.wan_port)
-        else:
+        elif options.wan_port:
             _check_free(gateway_port)
         self._listener_port = gateway_port
         self._folder.prepare(gateway_port, self._segment)
@@ -150,7 +157,7 @@ class Runner:
     async def _close(self) -> None:
         if self._gateway is not None:
             await self._gateway.stop()
-        for part in (self._control, self._relay, self._link, self._segment, self._trace, self._driver):
+        for part in (self._control, self._relay, self._link, self._segment, self._trace, self._reserved, self._driver):
             if isinstance(part, RealTime):
                 part.stop()
             elif part is not None:
