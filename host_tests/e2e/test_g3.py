@@ -39,7 +39,7 @@ def stack(request):
 @pytest.mark.parametrize("kind", (GuruxHes, CosemHes, PydlmsHes))
 def test_a_library_does_everything_with_meters_on_g3_and_the_apdus_are_not_touched(stack, kind):
     mark = stack.trace.mark
-    with stack.wire(30) as wire:
+    with stack.wire() as wire:
         hes = kind(wire)
         own, *meters = hes.sap_list()
         meters.sort(key=lambda row: row[1])
@@ -54,7 +54,7 @@ def test_a_library_does_everything_with_meters_on_g3_and_the_apdus_are_not_touch
 def test_streamed_blocks_of_a_meter_all_arrive(stack):
     """General block transfer: several answers to one request."""
     mark = stack.trace.mark
-    with stack.wire(30) as wire:
+    with stack.wire() as wire:
         hes = PydlmsHes(wire, propose_gbt=True, gbt_window=WINDOW)
         hes.open(stack.saps()[STREAMING_EUI64.hex().upper()])
         assert len(hes.get(*PROFILE, 2)) == PROFILE_ROWS
@@ -72,7 +72,7 @@ def joins(stack):
 def is_served(stack, saps):
     """The gateway publishes these SAPs and every meter says its name."""
     try:
-        with stack.wire(30) as wire:
+        with stack.wire() as wire:
             hes = GuruxHes(wire)
             assert {name.decode(): sap for sap, name in hes.sap_list()[1:]} == saps
             for title, sap in saps.items():

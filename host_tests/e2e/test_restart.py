@@ -72,7 +72,7 @@ def test_a_head_end_cut_off_by_a_second_kill_is_served_again_and_every_meter_has
     saps, before = stack.saps(), registrations(stack)
     title, sap = min(saps.items())
     mark = stack.trace.mark
-    with stack.wire(3) as wire:
+    with stack.wire() as wire:
         PydlmsHes(wire).open(sap)
         kill_gateway(stack)
         with pytest.raises(WireError):

@@ -29,8 +29,11 @@ WINDOW = 3  # blocks
 LDN = (1, "0.0.42.0.0.255", 2)
 A_TIME = bytes.fromhex("07E805150308000000000000")
 UNCONFIRMED = [bytes((0xC3, 1, 0x80 | number)) + action_request(*DISCONNECTOR, 1)[3:] for number in range(1, 4)]
-PATIENCE_S = 20
-REPLY_WINDOW_S = 0.7  # of a meter that is not heard: test_two_head_ends.py
+PATIENCE_S = 120
+# Of a meter that is not heard: 2 slots and a frame of 7 sub-frames at 1.5 ms, think_margin_ms, 252 characters at
+# 38400 bit/s (66 ms), 100 ms x widen 4. The gateway waits so long, or longer on a busy PC.
+REPLY_WINDOW_S = 0.012 + 0.85 + 0.066 + 0.4
+GIVES_UP_S = 4  # longer than that and the guard time
 LARGEST = 239  # octets of APDU in an LLC frame of 242
 
 
@@ -182,7 +185,7 @@ def test_notifications_arrive_at_the_target_from_the_meters_sap_unchanged_and_in
 
 def test_a_notification_in_the_middle_of_an_exchange_disturbs_nobody(stack, push_target):
     title, sap = BUILT_IN.hex().upper(), sap_of(stack, BUILT_IN)
-    with stack.wire(2) as wire:
+    with stack.wire(GIVES_UP_S) as wire:
         hes = GuruxHes(wire)
         hes.open(sap)
 
@@ -239,7 +242,7 @@ def test_an_unconfirmed_request_takes_no_reply_window(stack):
     assert [e.dir for e in events if e.at == "wan" and e.node == title] == ["down"] * 4 + ["up"]
     line = [e for e in events if e.at == "line"]
     gaps = [then.t - e.t for e, then in zip(line, line[1:], strict=False) if e.apdu in UNCONFIRMED]
-    assert len(gaps) == 3 and sorted(gaps)[1] < REPLY_WINDOW_S / 2
+    assert len(gaps) == 3 and sorted(gaps)[1] < REPLY_WINDOW_S
 
 
 @pytest.mark.parametrize("extra", [0, 1])

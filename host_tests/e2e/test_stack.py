@@ -6,7 +6,6 @@ import signal
 
 import pytest
 
-from host_tests.e2e import stack as stack_module
 from host_tests.e2e.stack import Stack, StackError, processes_naming, until
 from tools.sim.meter import Meter
 
@@ -30,9 +29,15 @@ def test_a_gateway_whose_simulator_was_killed_is_ended_too():
     assert processes_naming(str(stack.directory)) == []
 
 
-def test_a_chain_that_does_not_come_up_is_ended_and_its_last_lines_are_shown(monkeypatch):
-    monkeypatch.setattr(stack_module, "START_S", 3 * stack_module.SLOWNESS)
-    broken = Stack([Meter(TITLE)], options={"--loss": "1"})
+def test_a_chain_that_does_not_come_up_is_ended_and_its_last_lines_are_shown():
+    class Impatient(Stack):
+        """Waits for READY no longer than until the gateway is up."""
+
+        def until(self, condition, timeout_s, what):
+            super().until(lambda: self.console.records("gateway-up"), timeout_s, "gateway-up")
+            return super().until(condition, 0, what)
+
+    broken = Impatient([Meter(TITLE)], options={"--loss": "1"})
     with pytest.raises(StackError, match="READY(.|\n)*gateway-up"):
         broken.__enter__()
     assert processes_naming(str(broken.directory)) == []

@@ -40,9 +40,9 @@ def read_to_the_end(raw):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    found = Site(tmp_path_factory.mktemp("certificates"))
-    with Stack([PydlmsMeter(TITLE)], config=found.config, files=found.files) as found.stack:
-        yield found
+    with contextlib.closing(Site(tmp_path_factory.mktemp("certificates"))) as found:
+        with Stack([PydlmsMeter(TITLE)], config=found.config, files=found.files) as found.stack:
+            yield found
 
 
 @pytest.fixture

@@ -5,12 +5,11 @@ Each meter measures something else, so that an answer given to the wrong head-en
 """
 
 import threading
-import time
 
 import pytest
 
-from host_tests.e2e.stack import Stack
-from host_tests.e2e.trace import apdus, assert_carried_unchanged, assert_none_crossed, exchanges
+from host_tests.e2e.stack import PATIENCE, Stack
+from host_tests.e2e.trace import apdus, assert_carried_unchanged, assert_none_crossed
 from host_tests.peers.cosem_hes import CosemHes
 from host_tests.peers.gurux_hes import GuruxHes
 from host_tests.peers.hes import MANAGEMENT, PUBLIC
@@ -25,10 +24,7 @@ BUSY = bytes.fromhex("D80101")
 LDN = (1, "0.0.42.0.0.255", 2)
 ROUNDS = 12
 ENERGY = (3, "1.0.1.8.0.255", 2)
-# Reply window of a meter that was never heard: 2 slots and a frame of 7 sub-frames at 1.5 ms, think_ms 200,
-# 252 characters at 38400 bit/s (66 ms), 100 ms x widen 4.
-FIRST_WINDOW_S = 0.012 + 0.2 + 0.066 + 0.4
-A_BUSY_PC_S = 0.5
+WINDOW_S = 15  # far above a reply window (1.3 s) on a busy PC, below what a gateway that hangs would take
 
 
 @pytest.fixture(scope="module", params=("sfsk", "g3"))
@@ -65,19 +61,21 @@ def together(*jobs):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(60 * PATIENCE)
         assert not thread.is_alive()
     if failures:
         raise failures[0]
 
 
-def managing(stack, kind, numbers, saps):
-    """A job: associate with these meters one after another and read what only they say."""
+def managing(stack, kind, numbers, saps, meeting):
+    """A job: associate with these meters one after another and read what only they say; meets the others once."""
     def job():
         with stack.wire() as wire:
             hes = kind(wire)
             for number in numbers:
                 hes.open(saps[number])
+                if number == numbers[0]:
+                    meeting.wait(60 * PATIENCE)
                 for _ in range(ROUNDS // 3):
                     assert bytes(hes.get(*LDN)) == TITLES[number].hex().upper().encode()
                     assert hes.get(*ENERGY) == meter_at(stack, number).model.energy_wh()
@@ -87,8 +85,8 @@ def managing(stack, kind, numbers, saps):
 
 
 def test_two_head_ends_with_different_meters_do_not_notice_each_other(stack, saps):
-    mark = stack.trace.mark
-    together(managing(stack, GuruxHes, (0, 1), saps), managing(stack, CosemHes, (2, 3), saps))
+    mark, meeting = stack.trace.mark, threading.Barrier(2)
+    together(managing(stack, GuruxHes, (0, 1), saps, meeting), managing(stack, CosemHes, (2, 3), saps, meeting))
     events = stack.trace.since(mark)
     assert_carried_unchanged(events)
     assert assert_none_crossed(events) > 40
@@ -161,8 +159,8 @@ def opened(hes, sap):
 
 
 def test_a_mute_meter_costs_the_others_no_more_than_its_own_reply_window(stack, saps):
-    title = TITLES[3].hex().upper()
-    done = threading.Event()
+    title, other = TITLES[3].hex().upper(), TITLES[0].hex().upper()
+    served, done = [], threading.Event()
 
     def read_others():
         with stack.wire() as wire:
@@ -170,36 +168,55 @@ def test_a_mute_meter_costs_the_others_no_more_than_its_own_reply_window(stack, 
             hes.open(saps[0])
             while not done.is_set():
                 assert hes.get(*ENERGY) == meter_at(stack, 0).model.energy_wh()
+                served.append(1)
+
+    def await_asked(count):
+        stack.until(lambda: len(asked_on_line(stack.trace.since(mark), title)) == count, 20, "asked on the line")
+
+    def await_served(count):
+        stack.until(lambda: len(served) >= count, 20, "the others go on")
 
     def ask_mute():
         try:
             with stack.wire() as wire:
-                for _ in range(3):
+                for number in range(1, 4 if stack.is_sfsk else 2):  # on G3 a meter that missed one is lost
                     wire.send(PUBLIC, saps[3], get_request(*LDN))
-                    with pytest.raises(WireTimeout):
-                        wire.receive(PUBLIC, saps[3], 1.5)
+                    await_asked(number)
+                    await_served(len(served) + 10)
+                with pytest.raises(WireTimeout):
+                    wire.receive(PUBLIC, saps[3], 1)
         finally:
             done.set()
 
     stack.control("mute", node=title)
     mark = stack.trace.mark
-    started = time.monotonic()
     try:
         together(read_others, ask_mute)
     finally:
         stack.control("unmute", node=title)
     events = stack.trace.since(mark)
-    if not stack.is_sfsk:  # exchanges with other meters go on meanwhile: there is no window of the line
-        assert len(exchanges(events, TITLES[0].hex().upper())) > 30
-        return
-    window_s = longest_window(events, title)
-    others = [answered - asked for asked, answered in exchanges(events, TITLES[0].hex().upper())]
-    alone_s = sorted(others)[len(others) // 2]
-    print("mute window %.3f s, others %d exchanges, median %.3f s, worst %.3f s in %.1f s" % (
-        window_s, len(others), alone_s, max(others), time.monotonic() - started))
-    assert window_s < FIRST_WINDOW_S + A_BUSY_PC_S
-    assert max(others) <= window_s + 3 * alone_s + A_BUSY_PC_S / 2
-    assert len(others) > 30  # while the mute one rests, the others go on
+    assert most_asked_meanwhile(events, title, other) <= 1
+    if stack.is_sfsk:  # on G3 exchanges with other meters go on meanwhile: there is no window of the line
+        window_s = longest_window(events, title)
+        print("mute window %.3f s, others %d exchanges" % (window_s, len(served)))
+        assert window_s < WINDOW_S
+
+
+def asked_on_line(events, title):
+    """Requests to this node on the line."""
+    return [event for event in events if (event.at, event.node, event.dir) == ("line", title, "down") and event.sap]
+
+
+def most_asked_meanwhile(events, title, other):
+    """How often this node was asked, at most, while one request to the other node waited for its answer."""
+    most, asked_cnt, is_waiting = 0, 0, False
+    for event in events:
+        if event.at == "wan" and event.node == other:
+            is_waiting, asked_cnt = event.dir == "down", 0
+        elif is_waiting:
+            asked_cnt += len(asked_on_line([event], title))
+            most = max(most, asked_cnt)
+    return most
 
 
 def longest_window(events, title):
@@ -213,7 +230,7 @@ def longest_window(events, title):
 
 def test_the_mute_meter_answers_again_and_its_old_requests_come_to_nothing(stack, saps):
     title = TITLES[3].hex().upper()
-    with stack.wire(20) as wire:
+    with stack.wire() as wire:
         hes = RawHes(wire, saps[3])
 
         def answers():

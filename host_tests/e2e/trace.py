@@ -76,7 +76,8 @@ def apdus(events: "list[Event]", at: str) -> "dict[tuple[str, str], list[tuple[i
 def assert_carried_unchanged(events: "list[Event]") -> int:
     """WAN, line and meter saw the same APDUs, per node, client and direction, in order, none extra; how many.
 
-    Between two clients of one meter the WAN promises no order (two sockets); the line and the meter keep one.
+    Between two clients of one meter the gateway keeps no order: a control request (an ACTION, say) passes another
+    client's read that waits for the line. The line and the meter keep one.
     """
     wan, line, meter = (apdus(events, at) for at in ("wan", "line", "meter"))
     assert wan.keys() == line.keys()
@@ -110,17 +111,3 @@ def assert_none_crossed(events: "list[Event]") -> int:
         waiting[pair] = waiting[pair] + 1 if event.dir == "down" else waiting[pair] - 1
         assert waiting[pair] >= 0, "an answer nobody waited for: %s" % (event,)
     return sum(len(passed) for (_, direction), passed in wan.items() if direction == "up")
-
-
-def exchanges(events: "list[Event]", node: str) -> "list[tuple[float, float]]":
-    """(asked at, answered at) on the WAN of one node's exchanges, seconds of the trace."""
-    pending: "list[float]" = []
-    found = []
-    for event in events:
-        if event.at != "wan" or event.node != node:
-            continue
-        if event.dir == "down":
-            pending.append(event.t)
-        elif pending:
-            found.append((pending.pop(0), event.t))
-    return found
