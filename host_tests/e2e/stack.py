@@ -39,7 +39,7 @@ if RUNTIME == "micropython-arm":
     os.environ.setdefault("GW_MICROPYTHON", str(ROOT / "build" / "micropython" / "micropython-arm-frozen"))
 SLOWNESS = 10 if RUNTIME == "micropython-arm" else 1  # qemu on one of two busy cores
 # Every wait is a guard against hanging only: it may take so many times longer than on an idle PC.
-PATIENCE = 6 * SLOWNESS
+PATIENCE = 6 if SLOWNESS == 1 else 20
 START_S, STOP_S, CONTROL_S = 60 * PATIENCE, 60, 60
 _POLL_S = 0.02
 _LAST_LINES = 40
