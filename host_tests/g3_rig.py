@@ -134,7 +134,7 @@ class Rig:
         self.sink = Sink(self)
         self.store = store or Store()
         source = random.Random(self.sim.options.line.seed)
-        known = {bytes.fromhex(eui64): bytes.fromhex(psk) for eui64, psk in self.sim.psks().items()}
+        known = b"".join(bytes.fromhex(eui64 + psk) for eui64, psk in self.sim.psks().items())
         outside = Outside(self.store, source.randbytes, psks or LocalPsks(known))
         outside.encrypt_block = encrypt_block
         outside.on_event = lambda now, kind, eui64, number: self.events.append((kind, bytes(eui64), number))

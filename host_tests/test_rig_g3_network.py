@@ -319,7 +319,7 @@ def test_strangers_during_a_rekey_are_refused_and_get_in_after_it():
     rig.reschedule()
     late = meter_eui64(9)
     node = rig.sim.add(late, rig.sim.nodes[meter_eui64(1)].server)
-    rig.segment.joins.gate._psks._table[late] = node.psk
+    rig.segment.joins.gate._psks.rows += late + node.psk
     mute_leaves(rig, 1)
     rig.run_until(lambda: rig.segment.counters.named("join_refused_rekey") > 0, 300)
     assert {eui64_of(a, b) for _, a, b in records(rig, events.JOIN_IN_REKEY)} == {late} and not node.is_member

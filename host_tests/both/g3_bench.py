@@ -116,7 +116,7 @@ class G3Bench:
             row = self.nodes.add(eui)
             self.nodes.set_state(row, 2, 0)
             self.nodes.heard(row, 1)
-        outside = Outside(self.store, self.random, psks or LocalPsks({b"": PSK}))
+        outside = Outside(self.store, self.random, psks or LocalPsks(b"", PSK))
         outside.encrypt_block = encrypt
         outside.on_event = self._event
         values = {}

@@ -72,7 +72,7 @@ def test_who_is_not_welcome_is_declined_at_once_and_gets_no_row():
         assert bench.named(counter) == 1 and bench.events == [(kind, EUI, bench.counters.names.index(counter))]
         assert bench.nodes.count() == 0
 
-    declined(up(psks=LocalPsks({EUI_2: PSK})), "join_unknown", shared.JOIN_UNKNOWN)
+    declined(up(psks=LocalPsks(EUI_2 + PSK)), "join_unknown", shared.JOIN_UNKNOWN)
     bench = up()
     bench.segment.joins.gate._access = access(block=EUI)
     declined(bench, "join_refused_list", shared.JOIN_REFUSED)

@@ -137,7 +137,7 @@ def test_a_busy_modem_gets_the_frame_again_soon():
 
 
 def test_a_wrong_psk_ends_the_run_without_an_answer_and_without_a_row():
-    bench = LbsBench(psks=LocalPsks({b"": bytes(16)}))
+    bench = LbsBench(psks=LocalPsks(b"", bytes(16)))
     bench.hears(JOINING)
     bench.said()
     bench.hears(MESSAGE_2)

@@ -6,16 +6,12 @@ PSKs from a head-end into RAM, or from psk.json, as the operator chose (docs/g3.
 each costs).
 """
 
-import json
-from binascii import unhexlify
-
 from app.g3_actions import G3Actions
 from app.g3_events import G3Events
 from app.g3_network import G3Network
 from app.g3_nodes import G3NodeList
 from app.media import Side
 from app.record_file import RecordFile
-from base.errors import LocalError
 from dlms.cosem import basic
 from dlms.cosem.g3 import g3_objects
 from dlms.cosem.g3_network import g3_network
@@ -36,8 +32,6 @@ if TYPE_CHECKING:
     from plc.g3.contract import PskProvider
 
 RECORD_FILE = "g3net.bin"
-PSK_FILE = "psk.json"
-_PSK_FILE_MAX = 65536  # some 1,100 nodes
 _RECORD_MAX = 128
 _OWN = ("psk", "psk_cache", "psk_ttl_s")  # rows of the section that the segment does not take
 
@@ -102,18 +96,11 @@ def _cache(config: "Config") -> PskCache:
 
 
 def local_psks(store: "FileStore", errors: "list[str]") -> LocalPsks:
-    """psk.json: {"EUI-64": "PSK"} in hex digits, the key "" is for all others. What is wrong is added to `errors`.
+    """Those of psk.json. What is wrong is added to `errors`, and then no node can join; those in the network stay."""
+    from app import psk_file
 
-    A file that is not right is not used at all: no node can join, those in the network stay.
-    """
     try:
-        text = store.read_text(PSK_FILE, _PSK_FILE_MAX)
-        if text is None:
-            raise ValueError("there is none")
-        table = json.loads(text)
-        if not isinstance(table, dict):
-            raise ValueError("no object {...}")
-        return LocalPsks({unhexlify(eui64): unhexlify(table[eui64]) for eui64 in table})
-    except (ValueError, TypeError, OSError, LocalError, MemoryError) as error:
-        errors.append("%s: not usable (%s)" % (PSK_FILE, error))
-        return LocalPsks({})
+        return psk_file.read(store)
+    except (ValueError, OSError, MemoryError) as error:
+        errors.append("%s: not usable (%s)" % (psk_file.FILE, error))
+        return LocalPsks(b"")

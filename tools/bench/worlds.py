@@ -48,7 +48,7 @@ def sfsk(
 def g3(
     meters: int, loss: float = 0.0, seed: int = 1, make_server: Callable[[bytes], Any] = Numbered, **config: Any
 ) -> Rig:
-    """The same on a G3 PAN, CENELEC-A or `g3={"band": 2}` FCC. One PSK for all: 1,200 are too many for psk.json."""
+    """The same on a G3 PAN, CENELEC-A or `g3={"band": 2}` FCC. One PSK for all."""
     return _settled(g3_fresh(meters, loss, seed, make_server, **config), meters)
 
 

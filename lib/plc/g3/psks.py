@@ -82,27 +82,35 @@ class PskCache:
 
     def _find(self, eui64: "bytes | memoryview") -> int:
         key = bytes(eui64)
-        at = self._rows.find(key)
-        while at >= 0:
-            if at % _ROW_LEN == 0 and self._is_held[at // _ROW_LEN]:
-                return at // _ROW_LEN
-            at = self._rows.find(key, at + 1)
-        return -1
+        at = _find(self._rows, key)
+        while at >= 0 and not self._is_held[at // _ROW_LEN]:
+            at = _find(self._rows, key, at + 1)
+        return at // _ROW_LEN
 
 
 class LocalPsks:
-    """PSKs from a table EUI-64 -> PSK; the entry b"" is for everybody else (one PSK for all nodes)."""
+    """PSKs in `rows`, 24 octets each: EUI-64, PSK. `other`: that of everybody else, empty = nobody else has one."""
 
-    def __init__(self, table: "dict[bytes, bytes]") -> None:
-        for eui64, psk in table.items():
-            if len(eui64) not in (0, _EUI_LEN) or len(psk) != _PSK_LEN:
-                raise LocalError("PSK table")
-        self._table = table
+    def __init__(self, rows: "bytes | bytearray", other: bytes = b"") -> None:
+        self.rows = rows
+        self.other = other
+
+    def has(self, eui64: bytes) -> bool:
+        """It is named; empty: there is one for everybody else."""
+        return _find(self.rows, eui64) >= 0 if eui64 else bool(self.other)
 
     def psk_into(self, eui64: "bytes | memoryview", dst: "bytearray | memoryview") -> bool:
         """PskProvider."""
-        psk = self._table.get(bytes(eui64)) or self._table.get(b"")
-        if psk is None:
-            return False
-        dst[:_PSK_LEN] = psk
-        return True
+        at = _find(self.rows, bytes(eui64))
+        psk = self.rows[at + _EUI_LEN : at + _ROW_LEN] if at >= 0 else self.other
+        if psk:
+            dst[:_PSK_LEN] = psk
+        return bool(psk)
+
+
+def _find(rows: "bytes | bytearray", key: bytes, start: int = 0) -> int:
+    """Octet at which the row of an EUI-64 begins, -1 when there is none from `start` on."""
+    at = rows.find(key, start)
+    while at >= 0 and at % _ROW_LEN:
+        at = rows.find(key, at + 1)
+    return at
