@@ -170,3 +170,27 @@ def test_nobody_falls_back_to_new_while_data_saturates_the_line(loss):
     assert ledger.count(ANSWERED) > 3000
     busy = 1 - (rig.sim.line.idle_slots() - idle) / (2 * 3600 * SLOTS_PER_S)
     print("%d answers in 2 h, line busy %.0f %%" % (ledger.count(ANSWERED), 100 * busy))
+
+
+def test_meters_that_may_not_register_take_no_row_no_record_and_hardly_any_air_and_the_allowed_get_in():
+    def settled(strangers: int) -> Rig:
+        rig = Rig(SegmentOptions(meters=6 + strangers, chip=FAST), Numbered)
+        for number in range(1, 7):
+            assert rig.segment.initiator.registrar.access.allow(meter_title(number))
+        rig.run_until_registered(6, 900)
+        rig.run(3600)
+        return rig
+
+    def slots_an_hour(rig: Rig) -> int:
+        before = rig.segment.initiator.discovery.slots_used
+        rig.run(2 * 3600)
+        return (rig.segment.initiator.discovery.slots_used - before) // 2
+
+    rig, alone = settled(40), settled(0)
+    assert slots_an_hour(rig) < 1.3 * slots_an_hour(alone)  # three to six times as many before
+    assert rig.table.count() == rig.online() == 6 and len(rig.log) == len(alone.log)
+    assert rig.segment.counters.named("register_not_allowed") > 40
+    assert rig.segment.initiator.reports.generation <= 2 * 6  # none of them waits among those to be registered
+    assert rig.segment.initiator.registrar.access.allow(meter_title(20))
+    rig.run_until_registered(7, 900)
+    assert rig.table.find(meter_title(20)) == 6

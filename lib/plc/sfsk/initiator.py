@@ -64,6 +64,7 @@ class Initiator:
         self._asked_at = 0
         self._waiting_since = 0
         self._is_waiting = False
+        self._lists = 0  # generation of the whitelist and blacklist
         self._was_dark = False
         self._dark_due = 0
         self._dark_ms = _DARK_MS
@@ -83,6 +84,9 @@ class Initiator:
         `is_busy`: head-ends use the line these days, so keep it short.
         """
         self._is_waiting = False
+        if self._lists != self.registrar.access.generation:  # who has just been allowed may be there already
+            self._lists = self.registrar.access.generation
+            self.discovery.wake(now)
         for job in _JOBS:
             if job(self, now, is_busy):
                 return True
@@ -158,6 +162,10 @@ class Initiator:
 
     def _note_system(self, mv: memoryview, pos: int, repetitions: int) -> int:
         self._counters.inc(counts.REPORTS)
+        if not self.registrar.may_register(mv[pos : pos + self._nodes.title_len]):
+            # NOTE: they report for ever. A burst is made as large as they make it, for others are among them; the
+            # rounds once a period are not, or they took a third of the line.
+            return 1 if self.discovery.is_burst else 0
         added = self.reports.add(mv, pos, repetitions)
         if added == FULL:
             self._counters.inc(counts.REPORTS_OVERFLOW)

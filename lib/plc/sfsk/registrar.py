@@ -57,6 +57,13 @@ class Registrar:
         """Somebody waits for registration."""
         return self._reports.count > 0
 
+    def may_register(self, title: "bytes | memoryview") -> bool:
+        """Nobody blocks it, and no whitelist leaves it out. Counts and says who may not."""
+        if self.access.may_join(title):
+            return True
+        self._counters.inc(counts.REGISTER_NOT_ALLOWED)
+        return False
+
     def begin(self, now: int) -> bool:
         """Register the oldest reports; False when none of them may be registered."""
         self._rows.clear()
@@ -89,8 +96,7 @@ class Registrar:
 
     def _assign(self, title: bytes, repetitions: int) -> int:
         """The row of a title, new or known; -1 when it may not have one or there is no room."""
-        if not self.access.may_join(title):
-            self._counters.inc(counts.REGISTER_NOT_ALLOWED)
+        if not self.may_register(title):  # blocked since it was heard
             return -1
         known = self._nodes.find(title)
         row = known if known >= 0 else self._nodes.add(title)
