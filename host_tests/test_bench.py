@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.bench import boot, channel, control, sap_list, worlds
+from tools.bench import boot, channel, control, gain, sap_list, worlds
 
 SHORT_S = 200
 
@@ -22,6 +22,11 @@ def test_one_outstanding_request_leaves_the_line_silent_for_a_round_trip():
     assert abs(1 / strict - (1 / bound + 2.0)) < 0.15 * (1 / bound)  # the exchange, a round trip, slots for phase
     shipped, _ = channel.rates(world, "shipped", 2000, span_s=SHORT_S)
     assert shipped > 2.5 * strict
+
+
+def test_how_much_faster_than_one_outstanding_is_what_round_trip_and_airtime_make_it():
+    times, most = gain.ratio(channel.WORLDS[1], 115, 1000, 0)
+    assert times > 3 and 0.9 * most < times < 1.1 * most
 
 
 def test_the_model_of_an_s_fsk_exchange_counts_slots_as_the_fact_sheet_does():

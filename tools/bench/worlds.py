@@ -36,29 +36,44 @@ _JOIN_LIMIT_S = 12 * 3600
 
 
 def sfsk(
-    meters: int, loss: float = 0.0, seed: int = 1, make_server: Callable[[bytes], Any] = Numbered, **config: Any
+    meters: int,
+    loss: float = 0.0,
+    seed: int = 1,
+    make_server: Callable[[bytes], Any] = Numbered,
+    think_s: float = THINK_S,
+    **config: Any,
 ) -> Rig:
     """A gateway whose meters are all registered. `config`: sections of config.json."""
     line = LineOptions(loss=loss, seed=seed)
-    node = NodeOptions(think_us=int(THINK_S * 1e6))
+    node = NodeOptions(think_us=int(think_s * 1e6))
     rig = Rig(SegmentOptions(meters, chip=ChipOptions(chunk=0), line=line, node=node), make_server, config=config)
     return _settled(rig, meters)
 
 
 def g3(
-    meters: int, loss: float = 0.0, seed: int = 1, make_server: Callable[[bytes], Any] = Numbered, **config: Any
+    meters: int,
+    loss: float = 0.0,
+    seed: int = 1,
+    make_server: Callable[[bytes], Any] = Numbered,
+    think_s: float = THINK_S,
+    **config: Any,
 ) -> Rig:
     """The same on a G3 PAN, CENELEC-A or `g3={"band": 2}` FCC. One PSK for all."""
-    return _settled(g3_fresh(meters, loss, seed, make_server, **config), meters)
+    return _settled(g3_fresh(meters, loss, seed, make_server, think_s, **config), meters)
 
 
 def g3_fresh(
-    meters: int, loss: float = 0.0, seed: int = 1, make_server: Callable[[bytes], Any] = Numbered, **config: Any
+    meters: int,
+    loss: float = 0.0,
+    seed: int = 1,
+    make_server: Callable[[bytes], Any] = Numbered,
+    think_s: float = THINK_S,
+    **config: Any,
 ) -> Rig:
     """A G3 gateway that is just starting, its meters too."""
     settings = config.get("g3", {})
     dialect = settings.get("dialect", "H")
-    node = G3NodeOptions(psk=DEFAULT_PSK, think_us=int(THINK_S * 1e6))
+    node = G3NodeOptions(psk=DEFAULT_PSK, think_us=int(think_s * 1e6))
     modem = G3ModemOptions(dialect, device_table=_TABLE, routing_table=_TABLE)
     band = "fcc" if settings.get("band") == _BAND_FCC else "cen-a"
     sim = G3Segment(G3Options(meters, modem, G3LineOptions(band, loss=loss, seed=seed), node), make_server)
