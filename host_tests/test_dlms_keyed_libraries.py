@@ -212,3 +212,16 @@ def test_pydlms_acknowledges_a_window_at_once_when_there_are_no_other_blocks(ben
         asked.append(len(hes.wire.sent) - before)
         hes.release()
     assert asked == [7, 3, 2], "of seven blocks: the request for the first, then each window by one acknowledgement"
+
+
+def test_gurux_by_general_block_transfer_numbers_its_acknowledgements(bench: Any) -> None:
+    bench.settings.text = bytes(range(256)) * 5
+    asked = []
+    for window in (1, 3, 8):
+        hes = GuruxHes(DirectWire(bench), gbt_window=window)
+        hes.open_management(1, 100 * window)
+        before = len(hes.wire.sent)
+        assert bytes(hes.get(1, _NAME, 3)) == bench.settings.text
+        asked.append(len(hes.wire.sent) - before)
+        hes.release()
+    assert asked == [7, 3, 2]

@@ -87,7 +87,7 @@ def test_an_answer_too_long_for_the_client_goes_out_as_it_is_acknowledged():
         for number in range(1, 50):
             assert len(answer) <= 128
             is_last, own, echoed, octets = _parse(answer)
-            assert (own, echoed) == (number, acknowledged)
+            assert (own, echoed) == (number, 2 if acknowledged and number > 1 else acknowledged)
             whole += octets
             if number == 3:  # this one is lost on its way: the client acknowledges the one before
                 assert bench.ask(_gbt(2, b"", 0x81, number - 1), sap=1) == answer
@@ -236,3 +236,22 @@ def test_another_request_in_between_ends_the_streaming():
     assert bench.ask(get(9000, "0.0.96.200.0.255", 2), sap=32)[:1] == b"\xc4"
     assert bench.device.more_cnt() == 0
     assert [block[0] for block in _burst(bench, _gbt(2, b"", 0x84, 0))] == [1, 2, 3, 4]
+
+
+def test_acknowledgements_of_the_client_are_numbered_and_acknowledged_like_blocks():
+    """Gurux takes a block for a copy when it acknowledges another than the client's last."""
+    for request, first in ((get(9000, "0.0.96.200.0.255", 3), 0), (_gbt(1, get(9000, "0.0.96.200.0.255", 3), 0x81), 1)):
+        bench = _long_answer_bench(0x20001D)
+        answer = bench.ask(request, sap=1)
+        for number in range(1, 6):
+            assert _parse(answer)[1:3] == (number, first + number - 1)
+            answer = bench.ask(_gbt(first + number, b"", 0x81, number), sap=1)
+        assert _parse(bench.ask(_gbt(first + 5, b"", 0x81, 5), sap=1))[2] == first + 5  # the same again
+        assert _parse(bench.ask(_gbt(first + 9, b"", 0x81, 5), sap=1))[2] == first + 5  # one behind a gap
+
+
+def test_a_client_that_asks_for_one_lost_block_alone_acknowledges_those_it_has_behind_it():
+    bench = _long_answer_bench(0x20001D)
+    blocks = _burst(bench, _gbt(1, get(9000, "0.0.96.200.0.255", 3), 0x84))  # of four the second is lost
+    assert _burst(bench, _gbt(2, b"", 0x81, 1)) == [blocks[1]]
+    assert [block[0] for block in _burst(bench, _gbt(3, b"", 0x84, 4))] == [5, 6, 7, 8]

@@ -25,6 +25,8 @@ _REFUSALS = (GXDLMSException, GXDLMSExceptionResponse, GXDLMSConfirmedServiceErr
 _MISTAKES = (ValueError, TypeError, LookupError, AttributeError, AssertionError)
 _TEMPORARY_FAILURE = 2
 _MAX_POLLS = 20
+_GBT_ONLY = Conformance.GET | Conformance.SET | Conformance.ACTION | Conformance.GENERAL_BLOCK_TRANSFER
+_GBT_PDU = 200
 
 # NOTE: the library prints two lines for every APDU it ciphers.
 vars(importlib.import_module("gurux_dlms.GXDLMSChippering"))["print"] = lambda *_: None
@@ -42,8 +44,9 @@ class GuruxHes(Hes):
 
     title = b"GRX\x00\x00\x00\x00\x03"
 
-    def __init__(self, wire: Wire, general: bool = False) -> None:
+    def __init__(self, wire: Wire, general: bool = False, gbt_window: int = 0) -> None:
         super().__init__(wire, general)
+        self._gbt_window = gbt_window  # > 0: long answers come by general block transfer, of 200 octets
         self._client: "GXDLMSSecureClient | None" = None
 
     def open_public(self, server_sap: int) -> None:
@@ -63,6 +66,11 @@ class GuruxHes(Hes):
             client.proposedConformance |= Conformance.GENERAL_PROTECTION
         else:
             client.proposedConformance &= ~Conformance.GENERAL_PROTECTION
+        if self._gbt_window:
+            client.proposedConformance = _GBT_ONLY
+            client.settings.gbtWindowSize = self._gbt_window
+            client.maxReceivePDUSize = _GBT_PDU
+            client.settings.blockNumber = 0  # NOTE: receiverReady takes it from here, and nobody else knows it
         self._associate(client)
 
     def object_names(self) -> "list[tuple[int, str]]":
@@ -147,11 +155,18 @@ class GuruxHes(Hes):
             reply.clear()
             self._exchange(client, wpdu, reply)
             while reply.isMoreData():
-                self._exchange(client, client.receiverReady(reply), reply)
+                if reply.streaming:
+                    self._take(client, self.wire.receive(client.clientAddress, client.serverAddress), reply)
+                else:
+                    client.settings.blockNumber = client.settings.blockIndex
+                    self._exchange(client, client.receiverReady(reply), reply)
         return reply
 
     def _exchange(self, client: GXDLMSSecureClient, wpdu: bytes, reply: GXReplyData) -> None:
         answer = self.wire.ask(client.clientAddress, client.serverAddress, bytes(wpdu[_HEADER_LEN:]))
+        self._take(client, answer, reply)
+
+    def _take(self, client: GXDLMSSecureClient, answer: bytes, reply: GXReplyData) -> None:
         header = b"".join(number.to_bytes(2, "big") for number in (
             1, client.serverAddress, client.clientAddress, len(answer)))
         if not client.getData(GXByteBuffer(header + answer), reply, GXReplyData()):

@@ -37,6 +37,7 @@ class GeneralBlockTransfer:
         self.most_blocks = 1  # that whoever carries our answers takes at once
         self._window = 1  # of the client
         self._limit = 0
+        self._number = 0  # of the block written last
         self.left = 0  # blocks to be asked for by `write_next`
 
     def receive(self, now: int, association: "Association", reader: "Reader", writer: "Writer", limit: int) -> None:
@@ -52,6 +53,8 @@ class GeneralBlockTransfer:
         store = self._store
         if store.is_held(association, reassembly.GBT_ANSWER) and not length:
             self._limit = limit
+            if number == store.block_number + 1:  # acknowledgements are numbered like blocks, and acknowledged
+                store.block_number = number
             self._resume(now, association, writer, acknowledged)
         elif not self._take(now, association, reader, number):
             self._break(association, writer)
@@ -127,15 +130,20 @@ class GeneralBlockTransfer:
             return
         store.touch(now)
         store.sent = min(store.sent + (acknowledged - store.known_number) * (self._limit - HEAD_LEN), store.length)
-        store.own_number = store.known_number = acknowledged
+        store.known_number = acknowledged
         if store.sent == store.length:
             store.release(association)
         else:
             self._send_window(writer)
 
     def _send_window(self, writer: "Writer") -> None:
-        """The first of the blocks from `sent` on that may go at once."""
+        """The first of the blocks from `sent` on that may go at once.
+
+        NOTE: blocks 1 to 3 went out and 2 was lost: the client asks for 2 alone and acknowledges 3 then, so
+        `own_number` does not go back.
+        """
         size = self._limit - HEAD_LEN
+        self._number = self._store.known_number
         blocks = (self._store.length - self._store.sent + size - 1) // size
         self.left = min(blocks, self._window, self.most_blocks)
         self.write_next(writer)
@@ -143,12 +151,13 @@ class GeneralBlockTransfer:
     def write_next(self, writer: "Writer") -> None:
         """The next of them; `left` says how many there are."""
         store, size = self._store, self._limit - HEAD_LEN
-        off = store.sent + (store.own_number - store.known_number) * size
+        off = store.sent + (self._number - store.known_number) * size
         length = min(size, store.length - off)
         self.left -= 1
-        store.own_number += 1
+        self._number += 1
+        store.own_number = max(store.own_number, self._number)
         control = _OUR_WINDOW | (_STREAMING if self.left else 0) | (_LAST if off + length == store.length else 0)
-        _write_head(writer, control, store.own_number, store.block_number, length)
+        _write_head(writer, control, self._number, store.block_number, length)
         writer.raw(store.mv, off, length)
 
     def _break(self, association: "Association", writer: "Writer") -> None:
