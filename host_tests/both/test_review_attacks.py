@@ -246,6 +246,14 @@ def test_no_memory_costs_no_buffer():
         assert rig.is_at_rest()
 
 
+def test_no_memory_in_the_middle_of_an_answer_that_streams_costs_no_buffer_and_no_session():
+    rig = Rig()
+    session = rig.session()
+    rig.device.more_cnt, rig.device.more = lambda: 1, _no_memory
+    assert rig.ask(session, _GET, 1)
+    assert len(session.got) == 1 and rig.count("dropped-no-buffer") == 1 and rig.is_at_rest()
+
+
 def test_no_memory_for_sap_1_is_told_and_costs_nobody_his_session():
     rig = Rig()
     session = rig.session()

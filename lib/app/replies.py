@@ -107,7 +107,16 @@ class Replies:
             if not device.more_cnt():
                 break
             out = self._slab.alloc()
-            answer_len = device.more(self._slab.view(out), HEADROOM, self._slab.size)
+            answer_len = self._more(device, out)
+
+    def _more(self, device: "Device", out: int) -> int:
+        """The next APDU of an answer that streams, in buffer `out`; 0: memory ran out, the client asks for it again."""
+        try:
+            return device.more(self._slab.view(out), HEADROOM, self._slab.size)
+        except MemoryError:
+            self._slab.free(out)
+            self._counters.inc(refusal.NO_BUFFER)
+            return 0
 
     def refuse(
         self, session: object, reason: int, ports: "tuple[int, int]", prefix: bytes
