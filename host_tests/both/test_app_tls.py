@@ -111,6 +111,15 @@ def test_without_files_or_library_there_is_no_tls_and_the_log_says_why():
             assert expected != tls_identity.GOOD
 
 
+async def test_a_damaged_certificate_on_flash_is_told_and_can_be_replaced():
+    for damaged in (b"garbage", _CERT, (_CERT + _KEY)[:-1], b"\x30\x82\xff\xff"):
+        identity, store = _identity({OWN_FILE: damaged, CA_FILE: b"ca"})
+        assert identity.load() == tls_identity.NOT_READABLE
+        assert [_read(one) for one in tls_objects(identity)[1:]] == [b"\x09\x00", b"\x09\x02ca"]
+        assert await _changed(identity, _OTHER, None) == tls_identity.GOOD
+        assert store.files == {OWN_FILE: _OTHER, CA_FILE: b"ca"}
+
+
 async def _changed(identity, own, ca):
     task = asyncio.create_task(identity.run(None))
     assert identity.offer(own, ca)

@@ -100,8 +100,11 @@ class TlsIdentity:
         result = NOT_THERE
         if self._library.is_available():  # type: ignore[attr-defined]
             try:
-                self._own, self._ca = self._read_both()
-                result = self._make_server(self._own, self._ca)
+                own, self._ca = self._read_both()
+                if own is not None:
+                    split(own)  # NOTE: what cannot be cut apart has no certificate that SAP 1 could show
+                self._own = own
+                result = self._make_server(own, self._ca)
             except (ValueError, OSError, MemoryError):
                 result = NOT_READABLE
         self.last_result = result
