@@ -379,3 +379,35 @@ def test_flash_that_refuses_is_said_once_asked_again_after_ten_minutes_and_loses
     start.store.fail_after = -1
     start.at(1202)
     assert [row[3:6] for row in Start(start.store).rows(STANDARD)] == [[8, 0, 1], [8, 0, 2], [events.LOG_FAILED, 0, 0]]
+
+
+class NoMemory(RamStore):
+    """The heap is full at call `at` of those that write, counted from when it was set."""
+
+    at = -1
+
+    def _kept(self, octets):
+        if not self.at:
+            raise MemoryError()
+        self.at -= 1
+        return super()._kept(octets)
+
+
+def test_no_memory_for_a_write_is_as_flash_that_refuses_and_leaves_no_record_twice():
+    for is_stale in (False, True):
+        for at in range(4):
+            start = Start(NoMemory())
+            start.add(events.CONFIG_BAD, 1)
+            start.at(1)
+            for event in (events.CONFIG_BAD, events.KEYS_CHANGED, events.IMAGE_FAILED):
+                start.add(event, 2)
+            if is_stale:
+                start.add(events.CLOCK_JUMPED)
+            start.store.at = at
+            start.at(2)
+            assert (start.file.writes, start.log.record()[2]) in ((1, events.LOG_FAILED), (2, events.IMAGE_FAILED)), at
+            start.store.at = -1
+            start.at(602)
+            again = Start(start.store)
+            assert not again.file.damaged and again.file._records == len(start.store.files[FILE]) // 24
+            assert [row[5] for row in again.rows(STANDARD)[:2]] == [1, 2] and len(again.rows(FIRMWARE)) == 1

@@ -105,7 +105,7 @@ class LogFile:
                 self._rewrite()
             else:
                 self._append(left)
-        except OSError:
+        except (OSError, MemoryError):
             self._refused()
             return
         self.writes += 1
