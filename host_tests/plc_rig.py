@@ -37,7 +37,7 @@ APDU_OFF = 16
 class NoFlash:
     """Store of a journal that is never read back."""
 
-    def append(self, name: str, mv: Any) -> None:
+    def append(self, name: str, mv: Any, is_last: bool = True) -> None:
         """Durable, supposedly."""
 
     def load(self, name: str, mv: Any, off: int) -> int:

@@ -390,3 +390,27 @@ def test_a_clock_that_is_corrected_writes_nothing():
     pass_s(2000)
     pass_s(1, 2 * 86400)  # nothing rests any more
     assert store.writes == writes + 1
+
+
+class Flushes(RamStore):
+    """Counts them."""
+
+    flushes = 0
+
+    def append(self, name, mv, is_last=True):
+        super().append(name, mv, is_last)
+        self.flushes += is_last
+
+
+def test_a_clock_that_jumps_costs_one_flush_whatever_number_of_rows_rest():
+    store = Flushes()
+    table, _ = make_table(store, capacity=300)
+    for number in range(300):
+        table.add(title(number))
+        table.remove(number)
+    for wall_s, jump_s, until in ((1750000000, 0, 1750001000), (1850000000, 100000000, 1850001000)):
+        before, table.wall_s = store.flushes, wall_s
+        table.settle_quarantines(jump_s)
+        assert store.flushes == before + 1
+        again, _ = make_table(store, capacity=300)
+        assert [again.until(row) for row in range(300)] == [until] * 300

@@ -49,8 +49,8 @@ UPGRADES: "dict[int, object]" = {1: _from_1}
 class Journal:
     """Appends and replays records through `store` (hal.store shape).
 
-    `store.load(name, mv, off) -> octets read`, `store.append(name, mv)` durable on return,
-    `store.begin(name)` / `store.write(mv)` / `store.commit()` replace a file atomically.
+    `store.load(name, mv, off) -> octets read`, `store.append(name, mv, is_last)` durable on return, with all
+    before, when `is_last`, `store.begin(name)` / `store.write(mv)` / `store.commit()` replace a file atomically.
     """
 
     def __init__(self, store: "object", schema: int = SCHEMA, upgrades: "dict[int, object] | None" = None) -> None:
@@ -74,9 +74,11 @@ class Journal:
         """Record that the meter of `row` has been there. True: durable. False: flash refused."""
         return self._append(table, _KIND_VERIFIED, row, title, 0)
 
-    def quarantine(self, table: "Table", row: int, title: "bytes | bytearray", until: int) -> bool:
-        """Record that `row` rests until wall second `until`. True: durable. False: flash refused."""
-        return self._append(table, _KIND_QUARANTINE, row, title, until)
+    def quarantine(
+        self, table: "Table", row: int, title: "bytes | bytearray", until: int, is_last: bool = True
+    ) -> bool:
+        """Record that `row` rests until wall second `until`. True: durable, or with the last. False: flash refused."""
+        return self._append(table, _KIND_QUARANTINE, row, title, until, is_last)
 
     def replay(self, table: "Table") -> int:
         """Fill an empty table from flash; returns the number of records read.
@@ -122,12 +124,14 @@ class Journal:
 
     # --- inside ---
 
-    def _append(self, table: "Table", kind: int, row: int, title: "bytes | bytearray", until: int) -> bool:
+    def _append(  # noqa: PLR0913 - a record's fields, and whether it is flushed
+        self, table: "Table", kind: int, row: int, title: "bytes | bytearray", until: int, is_last: bool = True
+    ) -> bool:
         try:
             if self._is_suspect or self._is_locked:  # NOTE: a record behind half a record would never be replayed
                 self._rewrite(table)
             self._seal(kind, row, title, until)
-            self._store.append(_FILE, self._rec)  # type: ignore[attr-defined]
+            self._store.append(_FILE, self._rec, is_last)  # type: ignore[attr-defined]
         except OSError:
             self._is_suspect = True
             self.failures += 1

@@ -191,15 +191,20 @@ class Table:
                 cnt -= 1
 
     def settle_quarantines(self, jump_s: int = 0) -> None:
-        """`wall_s` is known now, or has been set `jump_s` ahead: quarantines last as long as they would have."""
+        """`wall_s` is known now, or has been set `jump_s` ahead: quarantines last as long as they would have.
+
+        NOTE: flash is flushed once, not for each row: that would stall the gateway for a minute, and wear it.
+        """
         if self.wall_s <= _CLOCK_IS_SET:
             return
+        last = -1
         for row in range(self._used):
-            until = self.until(row) if self.state(row) == NODE_QUARANTINED else 1
-            if not until:
-                self._quarantine(row, self.wall_s + self._quarantine_s)
-            elif jump_s and until > min(self.wall_s, self.wall_s - jump_s):  # else it is over by either clock
-                self._quarantine(row, max(until + jump_s, 1))
+            if self._settled(row, jump_s):
+                if last >= 0:
+                    self._quarantine(last, self._settled(last, jump_s), False)
+                last = row
+        if last >= 0:
+            self._quarantine(last, self._settled(last, jump_s))
 
     def title_key(self, row: int) -> bytes:
         """The eight octets a row keeps for its title."""
@@ -286,8 +291,18 @@ class Table:
 
     # --- inside ---
 
-    def _quarantine(self, row: int, until: int) -> bool:
-        if not self._journal.quarantine(self, row, self.title_key(row), until):
+    def _settled(self, row: int, jump_s: int) -> int:
+        """New end of a row's quarantine, 0 = it stays as it is."""
+        if self.state(row) != NODE_QUARANTINED:
+            return 0
+        until = self.until(row)
+        if not until:
+            return self.wall_s + self._quarantine_s
+        is_moved = jump_s and until > min(self.wall_s, self.wall_s - jump_s)  # else it is over by either clock
+        return max(until + jump_s, 1) if is_moved else 0
+
+    def _quarantine(self, row: int, until: int, is_last: bool = True) -> bool:
+        if not self._journal.quarantine(self, row, self.title_key(row), until, is_last):
             return False
         self.put_quarantined(row, until)
         return True
