@@ -44,12 +44,12 @@ def keys():
         yield
 
 
-@pytest.fixture(scope="module")
-def stack(keys):
+@pytest.fixture(scope="module", params=("sfsk", "g3"))
+def stack(request, keys):
     """One meter that knows a secret, after two head-ends have talked to it."""
     meter = PydlmsMeter(TITLE)
     meter.simulator.add_object(*SECRET_OBJECT, {2: DlmsData.octet_string(SECRET_READ)})
-    with Stack([meter]) as running:
+    with Stack([meter], options={"--medium": request.param, "--dialect": "L"}) as running:
         for kind, general in ((GuruxHes, False), (PydlmsHes, True)):
             with running.wire() as wire:
                 hes = kind(wire, general)
