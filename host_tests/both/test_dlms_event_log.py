@@ -5,7 +5,7 @@ Encodings of the selections: Blue Book 4.3.6.2 (range_descriptor, entry_descript
 """
 
 from cosem_calls import call, encoded, parsed, read, reader_of
-from dlms_device import Bench, get
+from dlms_device import Bench, block, get, get_next
 
 from base import events
 from base.errors import LocalError, RemoteError
@@ -148,6 +148,25 @@ def test_records_added_while_the_log_is_read_do_not_disturb_it_unless_they_overw
             assert answer[-2:] == ends_with
         else:
             assert parsed(answer[10:54])[1:6] == [0, NOTICE, 0, 0, 2]
+
+
+def test_a_log_read_in_blocks_is_told_by_one_clock_even_when_it_is_set_in_between():
+    for max_pdu in range(64, 90):
+        bench = Bench()
+        bench.associate(max_pdu=max_pdu)
+        for second in range(8):
+            bench.log.now_s = 100 * second
+            bench.log.add(NOTICE, events.NODE_UP, 1)
+        expected = bench.read(7, "0.0.99.98.2.255", 2)
+        answer, raw, is_last = bench.ask(get(7, "0.0.99.98.2.255", 2)), b"", False
+        for number in range(1, 99):
+            is_last, part = block(answer, number)
+            raw += part
+            if is_last:
+                break
+            bench.time.start_s += 40000007
+            answer = bench.ask(get_next(number))
+        assert is_last and raw == expected, max_pdu
 
 
 def test_a_log_reset_while_it_is_read_ends_the_read():

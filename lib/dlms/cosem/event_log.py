@@ -5,9 +5,9 @@ e = 0 standard, 1 security, 2 communication, 3 firmware. A row is structure{date
 double-long-unsigned, level unsigned, event long-unsigned, SAP long-unsigned (0 = none), a double-long, b
 double-long, number double-long-unsigned}; event numbers are those of base.events, `number` counts the records of
 all four, through restarts. All columns but the first are elements 1..7 of the Data object 0-0:128.2.0.255, the last
-record. A record of this start is told in the time the clock has now, one of an earlier start in the time it had
-then; where it had none, not specified. Law: records overwritten while they are read end the transfer; records added
-do not.
+record. A record of this start is told in the time the clock has when reading begins, one of an earlier start in the
+time it had then; where it had none, not specified. Law: records overwritten while they are read end the transfer;
+records added, or a clock that is set, do not.
 """
 
 from micropython import const
@@ -111,19 +111,23 @@ class EventLogs:
 
     # --- rows ---
 
-    def write_record(self, writer: "Writer", category: int, serial: int, mask: int) -> None:
+    def write_record(self, writer: "Writer", category: int, serial: int, mask: int, boot_s: int) -> None:
         """The columns of one record whose bits are set in `mask`."""
         writer.structure(sum([mask >> i & 1 for i in range(COLUMN_CNT)]))
         if mask & 1:
-            self.clock.write(writer, self.utc_s(category, serial))
+            self.clock.write(writer, self.utc_s(category, serial, boot_s))
         self._write_fields(self.log.at(category, serial), self.log.row(category, serial)[-1], writer, mask)
 
-    def utc_s(self, category: int, serial: int) -> "int | None":
+    def boot_s(self) -> int:
+        """UTC second of uptime 0 as the clock goes now; 0: it is not set."""
+        return self.clock.utc_s(0) or 0
+
+    def utc_s(self, category: int, serial: int, boot_s: int) -> "int | None":
         """When a record was made; None: the clock has never been set in that start."""
         row = self.log.row(category, serial)
         if row[1] & DATED:
             return row[0]
-        return None if row[-1] < self.log.start else self.clock.utc_s(row[0])
+        return boot_s + row[0] if boot_s and row[-1] >= self.log.start else None
 
     def _encode_last(self, writer: "Writer") -> None:
         writer.structure(_FIELD_CNT)
@@ -157,11 +161,12 @@ class Records:
 
     def utc_s(self, serial: int) -> "int | None":
         """When a record was made."""
-        return self._logs.utc_s(self.category, serial)
+        return self._logs.utc_s(self.category, serial, self._logs.boot_s())
 
     def begin(self) -> int:
-        """Nothing to mark: the serial numbers say it."""
-        return 0
+        """The clock that tells all rows of one reading: one set between two blocks would tear their order, and a date
+        where a block is shorter than a row."""
+        return self._logs.boot_s()
 
     def chunk_cnt(self, mark: int) -> int:
         """Head and rows."""
@@ -174,6 +179,6 @@ class Records:
     def encode_chunk(self, chunk: int, writer: "Writer", mark: int) -> None:
         """Head, then one row."""
         if chunk:
-            self._logs.write_record(writer, self.category, self.first + chunk - 1, self.mask)
+            self._logs.write_record(writer, self.category, self.first + chunk - 1, self.mask, mark)
         else:
             writer.array(self.end - self.first)
