@@ -223,6 +223,44 @@ def test_an_answer_held_up_by_a_full_line_is_not_taken_for_a_slow_meter():
     assert bench.segment.window.load(0, 13) > 20
 
 
+def test_while_the_modem_looks_for_a_route_others_go_but_not_for_a_third_search():
+    bench = up([b"1234567%d" % n for n in range(5)], confirm_ms=90000)
+    offers = []
+    bench.sink.on_free_do = offers.append
+    assert bench.submit(0) and not bench.submit(1)
+    bench.wait(2900)
+    assert not bench.submit(1) and not offers
+    bench.wait(200)
+    assert offers and bench.segment.has_spare
+    assert bench.submit(1)
+    bench.taken()
+    bench.wait(3100)
+    assert not bench.segment.has_spare  # for all but control requests
+    assert bench.submit(2)
+    bench.taken()
+    bench.confirm()
+    assert not bench.segment.has_spare
+    bench.uplink(b"\xc4\x01\xc1", src=3)
+    first = [request for request in bench.sent if request[0] == 0x0B][0]
+    bench.says(bytes([0x1E, 0xA5, first[1]]))
+    assert bench.sink.take()[-1] == ("done", 0, DONE_NO_REPLY)
+    assert bench.segment.has_spare
+
+
+def test_a_node_without_a_route_is_not_searched_again_for_data_until_it_is_heard():
+    bench = up(suspect_ms=80000000, lost_after=9)
+    searches = []
+    for _ in range(3):
+        assert bench.submit(0)
+        searches.append([request[2] for request in bench.taken() if request[0] == 0x0B][0])
+        bench.confirm(0xA5)
+        assert bench.sink.take()[-1] == ("done", 0, DONE_NO_REPLY)
+        if len(searches) == 2:
+            bench.uplink(b"\x0f\x00\x00\x00\x01", saps=(1, 0x65))
+            bench.sink.take()
+    assert searches == [1, 0, 1]
+
+
 def test_requests_contend_with_high_priority_unless_told_otherwise():
     for is_high in (True, False):
         bench = up(high_priority=is_high)

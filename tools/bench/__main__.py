@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.bench import (
+    blackout,
     boot,
     channel,
     collection,
@@ -28,6 +29,7 @@ BENCHES: "dict[str, Callable[[Report], object]]" = {
     "collection": collection.run,
     "registration": registration.run,
     "g3-join": g3_join.run,
+    "g3-blackout": blackout.run,
     "channel": channel.run,
     "gain": gain.run,
     "control": control.run,

@@ -92,9 +92,16 @@ class HeadEnd:
         for _ in range(min(window, len(saps))):
             self.ask()
 
-    def ask(self) -> None:
-        """The next meter's turn: its request leaves the head-end."""
-        sap = self._idle.popleft()
+    def is_asking(self, sap: int) -> bool:
+        """A request for it is under way."""
+        return sap in self._open
+
+    def ask(self, sap: int | None = None) -> None:
+        """The next meter's turn, or that of `sap` (not asked now): its request leaves the head-end."""
+        if sap is None:
+            sap = self._idle.popleft()
+        else:
+            self._idle.remove(sap)
         self._number += 1
         # the session is part of the number: an answer that went to another head-end is seen
         number = self._hes.number << 24 | self._number & 0xFFFFFF

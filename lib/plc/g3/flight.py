@@ -56,7 +56,7 @@ class Flight:
         self.since = 0  # submitted
         self.sent_at = 0
         self.deadline = 0
-        self.late_at = 0  # AIR: an answer would have come by then, as answers usually do
+        self.late_at = 0  # REQUESTED: no frame takes so long; AIR: an answer would have come, as answers usually do
         self.is_late = False
         self.load = 0  # percent of the line
 
@@ -70,3 +70,28 @@ class Flight:
         if self.state == FREE:
             self.buf = _NO_BUFFER
         return outcome
+
+
+def count(flights: "list[Flight]", state: int) -> int:
+    """How many are in `state`."""
+    found = 0
+    for flight in flights:
+        found += flight.state == state
+    return found
+
+
+def searching(flights: "list[Flight]") -> int:
+    """For how many the modem looks for a route."""
+    found = 0
+    for flight in flights:
+        found += flight.state == REQUESTED and flight.is_late
+    return found
+
+
+def load(flights: "list[Flight]") -> int:
+    """Percent of the line that exchanges under way need, as far as they are not late."""
+    percent = 0
+    for flight in flights:
+        if flight.state != FREE and not flight.is_late:
+            percent += flight.load
+    return percent

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _REQUEST_HEAD = const(6)  # command, handle, discover route, qos, length 2
 _DISCOVER = const(1)
 _HANDLES = const(255)
+# No frame takes so long to its confirm: the modem looks for a route, up to 20 s, and takes others' requests meanwhile.
+_SEARCHES_MS = const(3000)
+_MOST_SEARCHES = const(2)  # each floods the network; control requests go all the same
 # Each has waited `confirm_ms` (a minute), two at a time by default.
 _MOST_UNCONFIRMED = const(4)
 
@@ -73,11 +76,7 @@ class Traffic:
 
     def count(self, state: int) -> int:
         """Flights in `state`."""
-        count = 0
-        for flight in self.flights:
-            if flight.state == state:
-                count += 1
-        return count
+        return fl.count(self.flights, state)
 
     def has_capacity(self, apdu_len: int = 1) -> bool:
         """One more APDU of so many octets would be taken for a node without a flight."""
@@ -93,11 +92,13 @@ class Traffic:
         """
         if len(self.flights) == 1:
             return True
-        return self.count(fl.FREE) > 1 and self._load() < self._settings["load_percent"]
+        if self.count(fl.FREE) <= 1 or fl.searching(self.flights) >= _MOST_SEARCHES:
+            return False
+        return fl.load(self.flights) < self._settings["load_percent"]
 
     def is_idle(self) -> bool:
         """Nobody's frames are on the line, as far as one knows here."""
-        return not self._load() and self.echo.state == ec.IDLE
+        return not fl.load(self.flights) and self.echo.state == ec.IDLE
 
     def of(self, row: int) -> "Flight | None":
         """The flight of a node."""
@@ -122,27 +123,31 @@ class Traffic:
 
     def ping(self, now: int) -> None:
         """Everybody's APDUs were offered room: the echo that is wanted goes if there is some left."""
-        if self.echo.state == ec.WANTED and self.has_capacity():
+        if self.echo.state == ec.WANTED and self.has_capacity() and not self.count(fl.REQUESTED):
             self.echo.go(now, self._nodes.addr(self.echo.row))
 
     def give(self, now: int, flight: "Flight") -> None:
         """Hand the flight's APDU to the modem."""
         self._handle = self._handle % _HANDLES + 1
         flight.handle = self._handle
+        discover = _DISCOVER
         if flight.row == BROADCAST:
             self._counters.inc(counts.TX_BROADCAST)
             dst = MULTICAST + self._settings["broadcast_group"]
         else:
             dst = self._nodes.addr(flight.row)
+            if self._watch.links.fails(flight.row):
+                discover = 0  # none was found lately: one more search would flood the network for nothing
         mv = self._mv
         at = _REQUEST_HEAD + HEAD_LEN
         mv[at : at + flight.length] = flight.buf[flight.off : flight.off + flight.length]
         saps = (flight.client_sap, flight.server_sap)
         length = self.packets.put(mv, _REQUEST_HEAD, dst, saps, flight.length)
         priority = self._settings["high_priority"]
-        struct.pack_into(">BBBBH", mv, 0, adp.DATA_REQUEST, flight.handle, _DISCOVER, priority, length)
+        struct.pack_into(">BBBBH", mv, 0, adp.DATA_REQUEST, flight.handle, discover, priority, length)
         flight.fire(fl.GIVEN)
         flight.is_late = False
+        flight.late_at = ticks_add(now, _SEARCHES_MS)
         flight.deadline = ticks_add(now, self._settings.timeout_ms("confirm_ms"))
         if not self._modem.link.send(adp.PROTOCOL_ADP, mv, _REQUEST_HEAD + length):
             # NOTE: with its escapes it does not fit the modem's buffer and never will. It ends as
@@ -163,10 +168,17 @@ class Traffic:
                     self._modem.bringup.worked()
                 self._counters.inc(counter)
                 self._confirmed(now, flight, event)
-                if counter in (counts.TX_NO_ROUTE, counts.TX_UNCERTAIN) and flight.row >= 0:
-                    self._watch.suspect(now, flight.row)
+                if flight.row >= 0:
+                    self._doubt(now, flight.row, counter)
                 return None
         return self._counters.inc(counts.CONFIRM_STRAY)
+
+    def _doubt(self, now: int, row: int, counter: int) -> None:
+        """What a confirm says about the node."""
+        if counter == counts.TX_NO_ROUTE:
+            self._watch.no_route(now, row)
+        elif counter == counts.TX_UNCERTAIN:
+            self._watch.suspect(now, row)
 
     def _confirmed(self, now: int, flight: "Flight", event: int) -> None:
         if event == fl.NO_ROOM:
@@ -175,6 +187,7 @@ class Traffic:
                 event = fl.NOT_SENT
         if event == fl.CONFIRMED:
             flight.sent_at = now
+            flight.is_late = False
             if flight.row >= 0:
                 self._nodes.addressed(flight.row, self._shared.seconds(now))
                 others = self.count(fl.AIR)
@@ -229,7 +242,7 @@ class Traffic:
         """Act on what is due."""
         self.echo.on_deadline(now)
         for flight in self.flights:
-            if flight.state == fl.AIR and ticks_diff(now, flight.late_at) >= 0:
+            if flight.state >= fl.REQUESTED and ticks_diff(now, flight.late_at) >= 0:
                 flight.is_late = True
             if flight.state == fl.FREE or ticks_diff(now, flight.deadline) < 0:
                 continue
@@ -254,7 +267,7 @@ class Traffic:
         for flight in self.flights:
             if flight.state != fl.FREE:
                 due = earliest(due, flight.deadline)
-            if flight.state == fl.AIR and not flight.is_late:
+            if flight.state >= fl.REQUESTED and not flight.is_late:
                 due = earliest(due, flight.late_at)
         return due
 
@@ -267,16 +280,8 @@ class Traffic:
 
     # --- inside ---
 
-    def _load(self) -> int:
-        """Percent of the line that exchanges under way need."""
-        load = 0
-        for flight in self.flights:
-            if flight.state != fl.FREE and not flight.is_late:
-                load += flight.load
-        return load
-
     def _handles_full(self) -> bool:
-        requested = self.count(fl.REQUESTED) + (self.echo.state == ec.REQUESTED)
+        requested = self.count(fl.REQUESTED) - fl.searching(self.flights) + (self.echo.state == ec.REQUESTED)
         return requested >= self._settings["handles"]
 
     def _may_give(self, flight: "Flight") -> bool:

@@ -204,6 +204,10 @@ class Watch:
         """There is no way to `row` now: lost after so many times."""
         self._shared.counters.inc(counts.PATHS_FAILED)
         self._told(now, row, kinds.PATH_FAILED, 0)
+        self.no_route(now, row)
+
+    def no_route(self, now: int, row: int) -> None:
+        """The modem looked for a route and found none: one failure more."""
         fails = self.links.failed(row)
         if self._nodes.state(row) == NODE_ONLINE:
             if fails < self._settings["lost_after"]:
