@@ -61,3 +61,14 @@ def test_other_clients_do_not_wash_away_what_management_did():
     for _ in range(200):
         audit.audit(_Management(), SET_REQUEST, 8, 2, SUCCESS)
     assert len(log) == before + 200
+
+
+def test_the_blocks_of_an_image_do_not_wash_the_log_and_one_that_is_refused_is_told():
+    log = Log(64)
+    audit = OwnAudit(log)
+    for method in [1] + [2] * 1000 + [3]:
+        audit.audit(_Management(), ACTION_REQUEST, 18, method, SUCCESS)
+    assert [log.record(back)[5] for back in (1, 0)] == [18001, 18003] and len(log) == 2
+    audit.audit(_Management(), ACTION_REQUEST, 18, 2, READ_WRITE_DENIED)
+    audit.audit(_Management(), SET_REQUEST, 18, 2, SUCCESS)
+    assert len(log) == 4

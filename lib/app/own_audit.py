@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ASSOCIATION = const(15)
 _REPLY_TO_HLS = const(1)
+_IMAGE_TRANSFER = const(18)
+_IMAGE_BLOCK = const(2)
 _CLOCK_TIME = const(2)
 _PRESET = const(5)  # preset_adjusting_time only says to what another method may set it
 _REPLAY_S = const(60)
@@ -54,6 +56,9 @@ class OwnAudit:
     def audit(self, association: "Association", tag: int, class_id: int, index: int, result: int) -> None:
         """A SET or ACTION was answered with `result`."""
         if tag != SET_REQUEST and class_id == _ASSOCIATION and index == _REPLY_TO_HLS:  # `notice` tells
+            return
+        # NOTE: an image has thousands of blocks, and each would push out a record; its beginning and end are told.
+        if tag != SET_REQUEST and class_id == _IMAGE_TRANSFER and index == _IMAGE_BLOCK and result == SUCCESS:
             return
         is_of_other = association.client.role != ROLE_MANAGEMENT
         if is_of_other and not _has_set_clock(tag, class_id, index, result):
