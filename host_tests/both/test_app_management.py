@@ -18,7 +18,9 @@ from dlms.apdu import (
     TEMPORARY_FAILURE,
     TYPE_UNMATCHED,
 )
+from dlms.axdr import Writer
 from dlms.cosem.object import ROLE_FIRMWARE, ROLE_MANAGEMENT, ROLE_PUBLIC, ROLE_READ_ONLY, ROLE_READ_WRITE
+from dlms.transfer import FILL_ABORTED, FILL_DONE, FILL_MORE, Transfer
 from plc.access import ALLOWED, BLOCKED, FREE
 from plc.medium import ASK_BUSY, ASK_REFUSED, NODE_GONE_EVENT, NODE_QUARANTINED
 
@@ -281,3 +283,21 @@ def test_changed_cut_and_random_octets_never_get_past_a_result():
             assert -1 <= bench.call(SCRIPTS, noise) <= 250 and -1 <= bench.connect(noise) <= 250
         bench.turn(2000)
         assert load(bench.store).errors == [], seed
+
+
+def test_a_text_of_settings_that_another_client_changes_while_it_is_read_in_blocks_ends_the_read():
+    for text in (SETTINGS, COMPLAINT):
+        for is_changed in (False, True):
+            bench = Bench(config=b'{"push": {"targets": ["10.0.0.1:4060", "10.0.0.2:4060"]}, "wan": {"idle_s": 77}}')
+            bench.settings.change_text(bench.now, b'{"wan": {"sessions": "many", "address": 1, "port": "none"}}')
+            transfer, out, raw = Transfer(), memoryview(bytearray(20)), b""
+            transfer.begin([bench.objects[name(text)].value(2)])
+            outcome = FILL_MORE
+            while outcome == FILL_MORE:
+                writer = Writer()
+                writer.open(out, 0, 20)
+                outcome = transfer.fill(writer)
+                raw += bytes(out[: writer.off])
+                if is_changed and raw:
+                    bench.settings.change_text(bench.now, b'{"wan": {"idle_s": 78}}')
+            assert (outcome, len(raw) > 40) == ((FILL_ABORTED, False) if is_changed else (FILL_DONE, True)), text

@@ -395,3 +395,16 @@ async def test_a_session_that_ends_in_a_pause_gives_the_line_back():
     await asyncio.sleep_ms(30)
     begun.cancel()
     await until(lambda: not line.holds)
+
+
+async def test_a_certificate_that_is_replaced_or_taken_back_while_it_is_read_ends_the_read():
+    identity, _ = _identity()
+    identity.load()
+    own, ca = [one.value(2) for one in tls_objects(identity)[1:]]
+    marks = own.begin(), ca.begin()
+    assert own.is_intact(marks[0], 0) and ca.is_intact(marks[1], 0)
+    await _changed(identity, _OTHER, None)
+    assert not own.is_intact(marks[0], 0)
+    mark = own.begin()
+    identity._take_back()
+    assert not own.is_intact(mark, 0)

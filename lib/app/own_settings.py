@@ -11,11 +11,13 @@ from micropython import const
 from dlms.apdu import OTHER_REASON, TYPE_UNMATCHED
 from dlms.cosem.object import ROLE_KEYED
 from dlms.cosem.rows import objects
+from dlms.cosem.values import Encoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from app.settings import Settings
     from dlms.cosem.object import CosemObject
+    from dlms.cosem.values import Value
 
 _TEXT = const(0)
 _WAITING = const(1)
@@ -23,9 +25,9 @@ _COMPLAINT = const(2)
 _WINDOW = const(3)
 
 _ROWS = (
-    (_TEXT, 1, 0, b"\x00\x00\x80\x0a\x00\xff", "", "o:m"),
-    (_WAITING, 1, 0, b"\x00\x00\x80\x0a\x01\xff", "", "o"),
-    (_COMPLAINT, 1, 0, b"\x00\x00\x80\x0a\x02\xff", "", "o"),
+    (_TEXT, 1, 0, b"\x00\x00\x80\x0a\x00\xff", "", "*o:m"),
+    (_WAITING, 1, 0, b"\x00\x00\x80\x0a\x01\xff", "", "*"),
+    (_COMPLAINT, 1, 0, b"\x00\x00\x80\x0a\x02\xff", "", "*"),
 )
 # structure{start, end}, each time as octet-string of 4, UTC; equal = the whole day
 _WINDOW_ROWS = ((_WINDOW, 1, 0, b"\x00\x00\x80\x0a\x03\xff", "", "oo:m"),)
@@ -42,14 +44,17 @@ class OwnSettings:
         """For everybody who has authenticated; written by management."""
         return objects(_ROWS + _WINDOW_ROWS if has_window else _ROWS, self, ROLE_KEYED)
 
-    def value(self, key: int, attribute: int, field: int, item: int) -> "int | bytes":
-        """RowSource."""
+    def special(self, key: int, attribute: int) -> "Value":
+        """ActiveSource: the texts; one that is changed by another client while it is read ends the read."""
+        return Encoded(lambda writer: writer.octets(self._text(key)), lambda: self._settings.attempts)
+
+    def _text(self, key: int) -> bytes:
         if key == _TEXT:
             return self._settings.text()
-        if key == _WAITING:
-            return "\n".join(self._settings.waiting()).encode()
-        if key == _COMPLAINT:
-            return self._settings.complaint.encode()
+        return (self._settings.complaint if key == _COMPLAINT else "\n".join(self._settings.waiting())).encode()
+
+    def value(self, key: int, attribute: int, field: int, item: int) -> "int | bytes":
+        """RowSource: the window."""
         text = str(self._settings.value(_WINDOW_PATHS[field]))
         return bytes((int(text[:2]) % 24, int(text[3:]), 0, 0))
 

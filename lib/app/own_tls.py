@@ -25,6 +25,10 @@ class _Tls:
     def __init__(self, identity: "TlsIdentity") -> None:
         self._identity = identity
 
+    def changes(self) -> int:
+        """So often has it changed."""
+        return self._identity.changes
+
     def encode_state(self, writer: "Writer") -> None:
         """structure{result, its text, SHA-256 of our certificate, SHA-256 of the CA}; empty = none."""
         identity = self._identity
@@ -61,8 +65,8 @@ def tls_objects(identity: "TlsIdentity") -> "list[CosemObject]":
     """0-0:128.5.0 state, .1 certificate (with its key when written), .2 CA."""
     source = _Tls(identity)
     state = basic.data(obis(0, 0, 128, 5, 0), Encoded(source.encode_state))
-    own = basic.data(obis(0, 0, 128, 5, 1), Encoded(source.encode_certificate))
-    ca = basic.data(obis(0, 0, 128, 5, 2), Encoded(source.encode_ca))
+    own = basic.data(obis(0, 0, 128, 5, 1), Encoded(source.encode_certificate, source.changes))
+    ca = basic.data(obis(0, 0, 128, 5, 2), Encoded(source.encode_ca, source.changes))
     own.writable(2, ROLE_MANAGEMENT, source.set_own)
     ca.writable(2, ROLE_MANAGEMENT, source.set_ca)
     for one in (state, own, ca):

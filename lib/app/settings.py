@@ -39,7 +39,10 @@ _REFILL_MS = const(15000)
 
 
 class Settings:
-    """What the running `config` and config.json become by changes; `complaint` says why the last was refused."""
+    """What the running `config` and config.json become by changes; `complaint` says why the last was refused.
+
+    `attempts` counts them all: whoever reads in pieces knows by it that what he reads may have changed.
+    """
 
     def __init__(self, store: "FileStore", config: "Config", log: "Log") -> None:
         self._store = store
@@ -50,6 +53,7 @@ class Settings:
         self._left = _BURST
         self._refilled_at: "int | None" = None
         self.complaint = ""
+        self.attempts = 0
 
     def register(self, path: str, prepare: "Callable[[Config], Commit]") -> None:
         """`prepare(config)` makes what a changed setting needs, of the configuration as it will be, and returns
@@ -72,6 +76,7 @@ class Settings:
 
     def change_text(self, now: int, text: bytes) -> int:
         """Change what a JSON object as in config.json names; null = its default. A Data-Access-Result."""
+        self.attempts += 1
         try:
             changes = _changes_in(text)
         except MemoryError:
@@ -86,6 +91,7 @@ class Settings:
         OTHER_REASON: not allowed, `complaint` says why; TEMPORARY_FAILURE: too many changes in a
         short time, or no memory; HARDWARE_FAULT: the flash refused. Nothing has changed then.
         """
+        self.attempts += 1
         try:
             return self._change(now, changes)
         except MemoryError:

@@ -88,6 +88,7 @@ class TlsIdentity:
         self._server: object = None
         self._before: "Active | None" = None  # while something is on trial: what was in force before it
         self._trial = 0  # counts trials
+        self.changes = 0  # of what is in force
         self._is_proven = False  # and is to be written
         self.trial_ms = TRIAL_MS
         self.last_result = NOT_THERE
@@ -205,6 +206,7 @@ class TlsIdentity:
         self._own, self._ca = next_own, next_ca
         self._before = self._before or before
         self._trial += 1
+        self.changes += 1
         if self._listens and before[2] is not None:
             return ON_TRIAL
         return self._keep(result)
@@ -235,6 +237,7 @@ class TlsIdentity:
         """What was in force before the trial is again; needs no memory."""
         if self._before is not None:
             self._own, self._ca, self._server = self._before
+            self.changes += 1
         self._before, self._is_proven = None, False
 
     def _make_server(self, own: "bytes | None", ca: "bytes | None") -> int:

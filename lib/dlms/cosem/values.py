@@ -53,22 +53,26 @@ class Const:
 
 
 class Encoded:
-    """A short value of any shape: `encode(writer)` writes it with its tag."""
+    """A value of any shape: `encode(writer)` writes it with its tag.
 
-    def __init__(self, encode: "Callable[[Writer], None]") -> None:
+    One that may be longer than a block has a `generation()`, which changes whenever it does.
+    """
+
+    def __init__(self, encode: "Callable[[Writer], None]", generation: "Callable[[], int] | None" = None) -> None:
         self._encode = encode
+        self._generation = generation
 
     def begin(self) -> int:
-        """No state to mark."""
-        return 0
+        """Its generation."""
+        return 0 if self._generation is None else self._generation()
 
     def chunk_cnt(self, mark: int) -> int:
         """One piece."""
         return 1
 
     def is_intact(self, mark: int, chunk: int) -> bool:
-        """Always: it is sent in one piece if it is shorter than a block."""
-        return True
+        """It has not changed; without a generation always: it is sent in one piece if it is shorter than a block."""
+        return self.begin() == mark
 
     def encode_chunk(self, chunk: int, writer: "Writer", mark: int) -> None:
         """Let its owner write it."""
