@@ -234,6 +234,18 @@ def test_a_ping_goes_and_comes_and_is_told_with_its_round_trip():
     assert bench.sink.take() == [] and bench.submit(0)
 
 
+def test_a_reply_that_the_modem_tells_of_before_it_confirms_the_request_ends_the_ping():
+    bench = up()
+    assert bench.segment.probes.ping(at(bench.ms), 0)
+    bench.wait(1)
+    request = bench.taken()[0]
+    bench.wait(40)
+    echo(bench, request[50] << 8 | request[51])
+    assert [event[:2] for event in bench.events] == [(shared.PING_DONE, EUI)] and 40 <= bench.events[0][2] < 60
+    bench.confirm()
+    assert bench.segment.probes.ping(at(bench.ms), 0) and len(bench.events) == 1
+
+
 def test_a_ping_without_answer_is_told_and_makes_nobody_lost():
     bench = up()
     bench.segment.probes.ping(at(bench.ms), 0)

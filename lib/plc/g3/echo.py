@@ -71,6 +71,7 @@ class Echo:
         struct.pack_into(">BBBBH", mv, 0, adp.DATA_REQUEST, HANDLE, 0, 0, length)
         self._modem.link.send(adp.PROTOCOL_ADP, mv, _HEAD_LEN + length)
         self.state = REQUESTED
+        self._sent_at = now
         self._due = ticks_add(now, self._confirm_ms)
 
     def on_confirm(self, now: int, status: int) -> None:
@@ -86,8 +87,8 @@ class Echo:
         return None
 
     def on_reply(self, now: int, row: int, ident: int) -> None:
-        """An echo reply came."""
-        if self.state == AIR and row == self.row and ident == self._ident:
+        """An echo reply came; the modem may tell of it before it confirms the request."""
+        if self.state in (REQUESTED, AIR) and row == self.row and ident == self._ident:
             self._end(now, ticks_diff(now, self._sent_at))
 
     def on_deadline(self, now: int) -> None:
