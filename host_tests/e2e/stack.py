@@ -43,7 +43,7 @@ PATIENCE = 6 if SLOWNESS == 1 else 20
 START_S, STOP_S, CONTROL_S = 60 * PATIENCE, 60, 60
 _POLL_S = 0.02
 _LAST_LINES = 40
-_OPTIONS = {"--time-scale": "100", "--think-ms": "5", "--widen": "4", "--wan-port": "0", "--control": "0"}
+_OPTIONS = {"--time-scale": "100", "--think-ms": "5", "--widen": "6", "--wan-port": "0", "--control": "0"}
 # Short times, because the line is 100 times faster, but room in the reply window for a PC that stands still a while;
 # no limit on connects, because tests connect at will.
 CONFIG = {

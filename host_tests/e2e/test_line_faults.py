@@ -51,7 +51,7 @@ class Hesitant(Meter):
 def stack(request):
     """Four meters with different values."""
     meters = [Meter(title, clock=lambda: A_TIME_S, seed=number) for number, title in enumerate(TITLES)]
-    with Stack(meters, config=SHORT[request.param], options={"--medium": request.param}) as running:
+    with Stack(meters, config=SHORT[request.param], options={"--medium": request.param, "--widen": "4"}) as running:
         yield running
 
 

@@ -31,8 +31,8 @@ A_TIME = bytes.fromhex("07E805150308000000000000")
 UNCONFIRMED = [bytes((0xC3, 1, 0x80 | number)) + action_request(*DISCONNECTOR, 1)[3:] for number in range(1, 4)]
 PATIENCE_S = 120
 # Of a meter that is not heard: 2 slots and a frame of 7 sub-frames at 1.5 ms, think_margin_ms, 252 characters at
-# 38400 bit/s (66 ms), 100 ms x widen 4. The gateway waits so long, or longer on a busy PC.
-REPLY_WINDOW_S = 0.012 + 0.85 + 0.066 + 0.4
+# 38400 bit/s (66 ms), 100 ms x widen 6. The gateway waits so long, or longer on a busy PC.
+REPLY_WINDOW_S = 0.012 + 0.85 + 0.066 + 0.6
 GIVES_UP_S = 4  # longer than that and the guard time
 LARGEST = 239  # octets of APDU in an LLC frame of 242
 
