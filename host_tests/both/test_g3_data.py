@@ -12,6 +12,8 @@ from plc.medium import (
     DONE_NOT_SENT,
     DONE_REPLIED,
     DONE_SENT,
+    UPLINK_LAST,
+    UPLINK_MORE,
 )
 
 GET_CLOCK = octets("C001C100080000010000FF0200")
@@ -259,6 +261,27 @@ def test_a_node_without_a_route_is_not_searched_again_for_data_until_it_is_heard
             bench.uplink(b"\x0f\x00\x00\x00\x01", saps=(1, 0x65))
             bench.sink.take()
     assert searches == [1, 0, 1]
+
+
+def test_a_streamed_answer_teaches_by_its_first_block_and_has_the_line_to_its_last():
+    """A profile in blocks took as long as its blocks: taken for thinking, the next control request was too late."""
+    bench = up((EUI, EUI_2), band=2)
+    for row in (0, 1):
+        bench.segment.links.take_path(row, ONE_HOP, 0, len(ONE_HOP))
+    bench.submit(0)
+    bench.taken()
+    bench.confirm()
+    bench.sink.verdict = UPLINK_MORE
+    for _ in range(40):
+        bench.wait(500)
+        bench.uplink(bytes(100), src=1)
+        assert not bench.segment.traffic.of(0).is_late
+    bench.sink.verdict = UPLINK_LAST
+    bench.wait(500)
+    bench.uplink(bytes(100), src=1)
+    assert bench.sink.take()[-1] == ("done", 0, DONE_REPLIED)
+    assert 400 < bench.nodes.think_ms(0) < 600
+    assert bench.segment.links.rtt_ms(0) < 600
 
 
 def test_requests_contend_with_high_priority_unless_told_otherwise():

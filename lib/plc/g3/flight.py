@@ -8,6 +8,7 @@ Law: what may have been on the air is never handed in again.
 
 from micropython import const
 
+from base.ticks import ticks_add
 from plc.medium import DONE_LINK_DOWN, DONE_NO_REPLY, DONE_NOT_SENT, DONE_REPLIED, DONE_SENT
 
 # States.
@@ -58,6 +59,7 @@ class Flight:
         self.deadline = 0
         self.late_at = 0  # REQUESTED: no frame takes so long; AIR: an answer would have come, as answers usually do
         self.is_late = False
+        self.is_answering = False  # AIR: an answer came, and more of it is to follow
         self.load = 0  # percent of the line
 
     def fire(self, event: int) -> int:
@@ -69,7 +71,14 @@ class Flight:
             outcome = DONE_SENT
         if self.state == FREE:
             self.buf = _NO_BUFFER
+            self.is_answering = False
         return outcome
+
+    def expect(self, now: int, window_ms: int, usual_ms: int) -> None:
+        """An answer, or the next part of one, comes within `window_ms`, usually within `usual_ms`."""
+        self.deadline = ticks_add(now, window_ms)
+        self.late_at = ticks_add(now, usual_ms)
+        self.is_late = False
 
 
 def count(flights: "list[Flight]", state: int) -> int:

@@ -187,13 +187,11 @@ class Traffic:
                 event = fl.NOT_SENT
         if event == fl.CONFIRMED:
             flight.sent_at = now
-            flight.is_late = False
             if flight.row >= 0:
                 self._nodes.addressed(flight.row, self._shared.seconds(now))
                 others = self.count(fl.AIR)
                 window_ms = self._window.reply_ms(flight.row, flight.length, others)
-                flight.deadline = ticks_add(now, window_ms)
-                flight.late_at = ticks_add(now, self._window.usual_ms(flight.row, flight.length))
+                flight.expect(now, window_ms, self._window.usual_ms(flight.row, flight.length))
             self._sink.on_sent(now, flight.row)
         self._fire(now, flight, event)
 
@@ -220,14 +218,15 @@ class Traffic:
         return self._answered(now, flight, verdict, length)
 
     def _answered(self, now: int, flight: "Flight", verdict: int, length: int) -> None:
-        if verdict == UPLINK_LAST:
+        if verdict not in (UPLINK_LAST, UPLINK_MORE):
+            return self._counters.inc(counts.UPLINK_UNASKED)
+        if not flight.is_answering:  # of an answer that streams only the first block tells how long the meter thinks
+            flight.is_answering = True
             self._window.learn(now, flight.row, flight.length, length, flight.sent_at)
-            self._fire(now, flight, fl.ANSWERED)
-        elif verdict == UPLINK_MORE:
-            window_ms = self._window.reply_ms(flight.row, 0, self.count(fl.AIR) - 1)
-            flight.deadline = ticks_add(now, window_ms)
-        else:
-            self._counters.inc(counts.UPLINK_UNASKED)
+        if verdict == UPLINK_LAST:
+            return self._fire(now, flight, fl.ANSWERED)
+        window_ms = self._window.reply_ms(flight.row, 0, self.count(fl.AIR) - 1)
+        return flight.expect(now, window_ms, self._window.usual_ms(flight.row, flight.length))
 
     # --- time ---
 
