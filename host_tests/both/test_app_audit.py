@@ -51,7 +51,7 @@ def test_other_clients_do_not_wash_away_what_management_did():
     audit = OwnAudit(log)
     for log.now_s in range(3000):
         audit.audit(_Association(), SET_REQUEST, 8, 2, READ_WRITE_DENIED)
-    assert 100 <= len(log) <= 32 + 3000 // 30
+    assert len(log) == 32 + 2999 // 600
     before = len(log)
     audit.audit(_Association(), SET_REQUEST, 8, 2, SUCCESS)  # who has set the clock is always told
     audit.audit(_Association(), ACTION_REQUEST, 8, 6, SUCCESS)
@@ -72,3 +72,18 @@ def test_the_blocks_of_an_image_do_not_wash_the_log_and_one_that_is_refused_is_t
     audit.audit(_Management(), ACTION_REQUEST, 18, 2, READ_WRITE_DENIED)
     audit.audit(_Management(), SET_REQUEST, 18, 2, SUCCESS)
     assert len(log) == 4
+
+
+def test_whoever_fails_to_authenticate_or_comes_and_goes_for_a_day_does_not_wash_the_log():
+    log = Log(4096)
+    audit = OwnAudit(log)
+    for log.now_s in range(0, 86400, 20):
+        audit.notice(events.OWN_AUTHENTICATION_FAILED, 1, log.now_s)
+        audit.notice(events.OWN_LOCKED, 1, 5)
+        audit.notice(events.OWN_ASSOCIATED, 127, 7)
+    kinds = [log.at(1, serial)[2] for serial in range(log.end(1))]
+    assert [kinds.count(event) for event in (events.OWN_AUTHENTICATION_FAILED, events.OWN_LOCKED)] == [175, 175]
+    assert kinds.count(events.OWN_ASSOCIATED) == 175
+    for _ in range(100):
+        audit.notice(events.OWN_ASSOCIATED, 1, 7)
+    assert len(log) == 3 * 175 + 100

@@ -26,10 +26,12 @@ _IMAGE_BLOCK = const(2)
 _CLOCK_TIME = const(2)
 _PRESET = const(5)  # preset_adjusting_time only says to what another method may set it
 _REPLAY_S = const(60)
-# Records of what clients other than management did, or were refused: 32 at once, then one in 30 s. Their keys are
-# spread wider, and whoever has one must not wash the log of what management did.
-_MOST_OF_OTHERS = const(32)
-_OF_OTHERS_S = const(30)
+# Of each of these 32 records at once, then one in ten minutes: what clients other than management did or were refused,
+# their authentications, and the failed ones of anybody. Their keys are spread wider, strangers have many addresses,
+# and neither must wash the log of what management did. The counters have them all.
+_MOST_AT_ONCE = const(32)
+_REFILL_S = const(600)
+_MANAGEMENT_SAP = const(1)
 _TWO_IN_ONE = const(1000)  # a record has two arguments and this has four: two decimal numbers in each
 
 
@@ -38,7 +40,10 @@ class OwnAudit:
 
     def __init__(self, log: "Log") -> None:
         self._log = log
-        self._of_others = Allowance(_MOST_OF_OTHERS, _OF_OTHERS_S)
+        self._of_others = Allowance(_MOST_AT_ONCE, _REFILL_S)
+        self._authentications = Allowance(_MOST_AT_ONCE, _REFILL_S)
+        self._failures = Allowance(_MOST_AT_ONCE, _REFILL_S)
+        self._is_told = True  # the failure before, whose lock-out follows it
         self._replay_s = 0  # until this uptime a replay is counted only
 
     def notice(self, event: int, a: int, b: int) -> None:
@@ -47,10 +52,19 @@ class OwnAudit:
         A recorded AARQ costs its sender nothing and is no failed authentication: one record a minute, so that
         nobody can wash the log with it.
         """
+        now_s = self._log.now_s
         if event == events.OWN_REPLAY:
-            if self._log.now_s < self._replay_s:
+            if now_s < self._replay_s:
                 return
-            self._replay_s = self._log.now_s + _REPLAY_S
+            self._replay_s = now_s + _REPLAY_S
+        elif event == events.OWN_ASSOCIATED:
+            if a != _MANAGEMENT_SAP and not self._authentications.take(now_s):
+                return
+        else:
+            if event == events.OWN_AUTHENTICATION_FAILED:
+                self._is_told = self._failures.take(now_s)
+            if not self._is_told:
+                return
         self._log.add(NOTICE if event == events.OWN_ASSOCIATED else WARNING, event, a=a, b=b)
 
     def audit(self, association: "Association", tag: int, class_id: int, index: int, result: int) -> None:
