@@ -12,6 +12,11 @@ import sys
 if "lib" not in sys.path:
     sys.path.append("lib")
 
+# NOTE: garbage of the start is collected every few kilobytes. Left until the heap is full, what stays is strewn all
+# over it, and the free half is in pieces too small for the next table.
+if hasattr(gc, "threshold"):
+    gc.threshold(8192)
+
 # NOTE: first, while few imports are nested: every level costs C stack, and at the far end of
 # app -> plc -> base.framing a 32-bit interpreter that compiles from source runs out of it.
 import base.framing  # noqa: F401, I001
@@ -183,6 +188,8 @@ async def run() -> None:
     for name, factory in duties_of_push:
         supervisor.add(name, factory)
     gc.collect()
+    if hasattr(gc, "threshold"):
+        gc.threshold(-1)  # from here on once a second (app.upkeep)
     config_trial.end(store, config)
     await supervisor.run()
 

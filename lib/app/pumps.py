@@ -41,25 +41,25 @@ class Timer:
     """Calls `on_deadline` of medium and forwarder when they are due."""
 
     def __init__(self, medium: "Medium", forwarder: "Forwarder", clock: "object") -> None:
-        self._medium = medium
-        self._forwarder = forwarder
+        self._engines = (medium, forwarder)
         self._clock = clock
 
     async def run(self, duty: "Duty") -> None:
         """For ever; reports at every turn."""
-        self._medium.start(self._clock.ticks_ms())  # type: ignore[attr-defined]
+        self._engines[0].start(self._clock.ticks_ms())  # type: ignore[attr-defined]
         while True:
             now = self._clock.ticks_ms()  # type: ignore[attr-defined]
             duty.beat(now)
             await asyncio.sleep_ms(self.turn(now))
 
     def turn(self, now: int) -> int:
-        """Do what is due; milliseconds until the next turn."""
-        for engine in (self._medium, self._forwarder):
+        """Do what is due; milliseconds until the next turn. A hundred times a second: allocates nothing."""
+        medium, forwarder = self._engines
+        for engine in self._engines:
             due = engine.next_deadline()
             if due is not None and ticks_diff(due, now) <= 0:
                 engine.on_deadline(now)
-        soonest = earliest(self._medium.next_deadline(), self._forwarder.next_deadline())
+        soonest = earliest(medium.next_deadline(), forwarder.next_deadline())
         if soonest is None:
             return _LONGEST_SLEEP_MS
         return min(max(ticks_diff(soonest, now), 0), _LONGEST_SLEEP_MS)

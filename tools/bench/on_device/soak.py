@@ -124,7 +124,7 @@ class Soak:
         self.rest_ms = 1000 * rest_s
         self.is_resting = False
         self.bites_wanted = 0
-        self.world = World(600000)  # the ticks wrap after ten minutes
+        self.world = World()
         self.chip = Chip(self.meter, random.randrange)
         self.port = Port(self.world, self.chip)
         self.head_ends = [HeadEnd(self, number) for number in range(3)]

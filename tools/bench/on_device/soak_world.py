@@ -13,6 +13,7 @@ import time
 from scripted_chip import ScriptedChip
 
 _JUMP_MS = 500
+_LEAD_MS = 86400000
 _LOOK_MS = 10
 _SOCKET_LEN = 2000
 _GARBAGE = b"\x00\x02\x3f\xff\x06"
@@ -21,10 +22,13 @@ _GARBAGE = b"\x00\x02\x3f\xff\x06"
 class World:
     """The clock, what happens when, and who waits for octets; stands in for asyncio's IOQueue."""
 
-    def __init__(self, to_wrap_ms):
+    def __init__(self):
         self.map = (None,)  # not empty: somebody may always be woken
         self.now = 0
-        self._first = time.ticks_add(0, -to_wrap_ms)  # so that the ticks wrap that soon, whatever their period
+        # NOTE: asyncio's queue, in C, stamps who is to run at once with the machine's own ticks. Were ours behind
+        # them, he would wait until the world has caught up: on a slow machine, for ever. A day ahead he never does;
+        # ticks of 2**30 ms then last for five days of this world.
+        self._first = time.ticks_add(time.ticks_ms(), _LEAD_MS)
         self.events = []
         self.order = 0
         self.engines = ()
