@@ -70,7 +70,8 @@ def test_a_table_full_of_nodes_is_read_and_takes_24_octets_each():
         for n in (0, count // 2, count - 1):
             assert known(psks, eui(n)) == psk(n)
         assert known(psks, eui(count)) is None and known(psks, bytes(8)) is None
-    assert known(read("{}"), eui(0)) is None
+    for nobody in ("{}", " {\n} "):
+        assert known(read(nobody), eui(0)) is None
     try:
         psk_file.read(LongFile(1793))
         raise AssertionError("read")
@@ -101,6 +102,7 @@ def test_what_is_wrong_is_said_with_its_place():
         ("", "there is none"),
         ("[]", "cut off behind entry 0"),
         ("null", "cut off behind entry 0"),
+        ("}", "cut off behind entry 0"),
         ("[%s]" % good, no_table),
         ("{%s, %s}" % (good, good), "entry 2: there already"),
         ('{"": "%s", "": "%s"}' % (hexed(psk(1)), hexed(psk(1))), "entry 1: there already"),
@@ -108,6 +110,8 @@ def test_what_is_wrong_is_said_with_its_place():
         ("{%s} %s}" % (good, other), 'entry 2: not {"EUI-64": "PSK", ...}'),
         ("{%s}x" % good, "cut off behind entry 1"),
         ("{%s,}" % good, "cut off behind entry 1"),
+        ('{%s, "%s"}' % (good, hexed(eui(2))), "cut off behind entry 1"),
+        ('{"%s"}' % hexed(eui(1)), "cut off behind entry 0"),
         ('{"%s", "%s"}' % (hexed(eui(1)), hexed(psk(1))), no_table),
         ('{"%s": "00"}' % hexed(eui(1)), "entry 1: expected 32 hex digits"),
         ('{"53": "%s"}' % hexed(psk(1)), "entry 1: expected 16 hex digits"),
