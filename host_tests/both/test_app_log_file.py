@@ -112,10 +112,10 @@ def test_a_restart_shows_old_and_new_records_in_order_with_their_times_and_numbe
     assert hours(standard) == [(1, 2, 0, 0), (1, 10, 1, 0)]
     assert [row[1:6] for row in standard] == [[0, NOTICE, events.CONFIG_BAD, 0, 7], [60, NOTICE, 0, 0, 0]]
     assert [row[3] for row in security] == [events.OWN_ASSOCIATED, events.KEYS_CHANGED, events.OWN_SET]
-    assert numbers(standard) == [0, 4096] and numbers(security) == [1, 2, 4097] and numbers(firmware) == [4]
+    assert numbers(standard) == [0, 0x10000] and numbers(security) == [1, 2, 0x10001] and numbers(firmware) == [4]
     assert two.rows(COMMUNICATION) == []  # it is about a line that starts anew
     assert [read(two.objects[category], 7) for category in KEPT] == [2, 3, 1]
-    assert two.log.record(0)[2] == events.OWN_SET and two.log.newest() == 4097
+    assert two.log.record(0)[2] == events.OWN_SET and two.log.newest() == 0x10001
 
 
 def test_selection_by_entry_and_by_range_goes_over_the_boundary_of_a_restart():
@@ -160,7 +160,7 @@ def test_without_a_clock_a_date_is_not_specified_and_invalid_and_the_uptime_of_t
     rows = three.rows(STANDARD)
     not_specified = b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x80\x00\x01"
     assert [row[0] == not_specified for row in rows] == [True, False, True]
-    assert [row[1] for row in rows] == [50, 0, 5] and numbers(rows) == [0, 4096, 8192]
+    assert [row[1] for row in rows] == [50, 0, 5] and numbers(rows) == [0, 0x10000, 0x20000]
 
 
 def test_when_the_clock_is_set_the_records_of_this_start_get_their_dates_on_flash_too():
@@ -350,8 +350,22 @@ def test_records_that_are_not_in_order_are_damage():
     assert [row[5] for row in start.rows(STANDARD)[:2]] == [5, 6]
 
 
+def test_a_number_is_not_given_again_after_days_of_a_noisy_line_that_made_no_write():
+    store = RamStore()
+    one = Start(store)
+    one.add(events.GATEWAY_UP)
+    one.at(1)
+    for number in range(60000):
+        one.add(events.NODE_LOST, number)
+    one.at(2)
+    told = one.log.newest()
+    two = Start(store)
+    two.add(events.GATEWAY_UP)
+    assert one.file.writes == 1 and numbers(two.rows(STANDARD))[-1] > told
+
+
 def test_numbers_that_come_to_their_end_begin_anew_without_the_old_records():
-    for last, expected in ((0x7EFFFFFF, [0x7EFFFFFF, 0x7F001000]), (0x7F000000, [0]), (0x7FFFFFFF, [0])):
+    for last, expected in ((0x7EFFFFFF, [0x7EFFFFFF, 0x7F010000]), (0x7F000000, [0]), (0x7FFFFFFF, [0])):
         store = RamStore()
         store.files[FILE] = record(UTC, 0x81, events.CONFIG_BAD, 1, 0, last)
         one = Start(store)

@@ -31,9 +31,10 @@ DATED = const(0x80)  # in the level of a row: its time is a UTC second, not one 
 
 _ROW = "<IBBhiii"
 _ORDER_OFF = const(16)
-# Numbers are 32 bits with a sign; a start has 16 million. After half a million starts they begin anew.
+# Numbers are 32 bits with a sign; a start has 16 million. After 32,512 starts, a year of one in 16 minutes, they
+# begin anew.
 _LAST_START = const(0x7F000000)
-_GAP = const(0xFFF)  # numbers a start may have given that never came to flash
+_GAP = const(0xFFFF)  # numbers a start may have given that never came to flash: days of a noisy line make no write
 
 # Share of the records each category has, in sixteenths. Nodes and head-ends say most; what concerns
 # security is kept longest, and nothing else can push it out.
