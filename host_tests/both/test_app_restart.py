@@ -7,6 +7,7 @@ from management_bench import SERIAL, Bench, octets
 from app import factory_reset
 from base import events
 from dlms.apdu import HARDWARE_FAULT, OTHER_REASON, SUCCESS, TEMPORARY_FAILURE, TYPE_UNMATCHED
+from dlms.cosem.date_time import days_of
 from dlms.cosem.schedule_time import is_on, is_valid
 
 SCRIPTS, FACTORY = "0.0.10.0.129", "0.0.128.14.0"
@@ -218,6 +219,18 @@ def test_a_schedule_in_the_hour_of_daylight_saving_is_executed_once():
         if before == at(2, 59, 59):
             moments[1:1] = [at(2, 30, 0)]
         assert run(bench, *moments) == 1
+
+
+def test_a_start_in_the_hour_that_comes_twice_does_not_execute_again_what_the_start_was_for():
+    for shown, expected in (((3, 0, 0), 0), ((2, 0, 5), 1)):  # the second of the two, the first
+        bench = scheduled((b"\x02\x1e\x00\xff", ANY_DAY))
+        bench.management.timed[1].shown_s = lambda shown=shown: 86400 * days_of(2026, 3, 1) + _second(*shown)
+        assert run(bench, at(2, 0, 5), at(2, 29, 59), at(2, 30, 0), at(2, 59, 59), at(3, 0, 0)) == expected
+        assert run(bench, at(2, 29, 59, 2), at(2, 30, 0, 2)) == expected + 1
+
+
+def _second(hour, minute, second):
+    return 3600 * hour + 60 * minute + second
 
 
 def test_a_jump_of_the_clock_executes_what_lies_between_only_up_to_three_hours():

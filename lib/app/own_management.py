@@ -32,7 +32,8 @@ class OwnManagement:
     ) -> None:
         segment = OwnSegment(parts, management, access_list, sink)
         restarting = OwnRestart(parts, store, restart)
-        restarting.moment = parts.own_clock().calendar
+        clock = parts.own_clock()
+        restarting.moment, restarting.shown_s = clock.calendar, clock.shown_s
         restarting.discover = lambda now: segment.execute(now, DISCOVERY)
         is_sfsk = parts.config.text("medium") == "sfsk"
         self.objects = OwnSettings(parts.settings).objects(is_sfsk) + segment.objects() + restarting.objects()

@@ -70,7 +70,8 @@ class OwnRestart:
     """Active source of these rows; `on_deadline(now)` once a second.
 
     `restart()` does not return on a board. `discover(now)` starts a discovery. `moment()` is
-    the local (year, month, day, weekday 1 = Monday, hour, minute, second), None = clock not set.
+    the local (year, month, day, weekday 1 = Monday, hour, minute, second), None = clock not set,
+    `shown_s()` the latest local second that the clock has shown, 0 = not known.
     """
 
     def __init__(self, parts: "Parts", store: "FileStore", restart: "Callable[[], None]") -> None:
@@ -81,6 +82,7 @@ class OwnRestart:
         self._restart = restart
         self.discover: "Callable[[int], int] | None" = None
         self.moment: "Callable[[], Moment | None]" = lambda: None
+        self.shown_s: "Callable[[], int]" = lambda: 0
         self._times = [b"", b""]
         self._generation = 0
         self._at: "int | None" = None  # tick of the restart that has been decided
@@ -208,11 +210,13 @@ class OwnRestart:
         set to another time altogether begins there, and must not execute all it jumped over.
         """
         last_s = self._looked_s
-        if last_s is not None and 0 <= last_s - to_s <= _MOST_JUMP_S:
+        if last_s is None:  # what was due before the start is missed
+            # NOTE: a restart at half past two in the night that has this hour twice is not due an hour later again.
+            self._looked_s = max(to_s, self.shown_s())
+            return to_s
+        if 0 <= last_s - to_s <= _MOST_JUMP_S:
             return to_s
         self._looked_s = to_s
-        if last_s is None:
-            return to_s  # what was due before the start is missed
         return last_s if 0 < to_s - last_s <= _MOST_JUMP_S else to_s - 1
 
     def _execute(self, now: int, schedule: int) -> None:

@@ -69,6 +69,11 @@ class Clock:
         utc_s = self._source.utc_s(None)
         return None if utc_s is None else date_time.calendar_of(utc_s - 60 * self.rules.deviation_min(utc_s))
 
+    def shown_s(self) -> int:
+        """The latest local second it has shown by now, 0 while it is not known; see LocalTime."""
+        utc_s = self._source.utc_s(None)
+        return 0 if utc_s is None else self.rules.shown_s(utc_s)
+
     def status(self) -> int:
         """Clock status octet of now."""
         utc_s = self._source.utc_s(None)

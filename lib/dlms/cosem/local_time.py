@@ -78,6 +78,13 @@ class LocalTime:
         """To be added to the local time of that moment to get UTC."""
         return self.zone_min - self.summer_min if self.is_summer(utc_s) else self.zone_min
 
+    def shown_s(self, utc_s: int) -> int:
+        """The latest local second a clock has shown by then: ahead of it in the hour that comes twice in autumn."""
+        local_s = utc_s - 60 * self.deviation_min(utc_s)
+        if self.summer_min <= 0 or self.is_summer(utc_s) or not self.is_summer(utc_s - 60 * self.summer_min):
+            return local_s
+        return switch_of(self.end, date_time.calendar_of(local_s)[0]) or local_s
+
     def to_utc(self, octets: bytes) -> "int | None":
         """UTC seconds of a whole date-time: by its own deviation, else by ours; None when it is not whole.
 
