@@ -202,6 +202,7 @@ def test_while_meters_think_others_have_the_line_as_far_as_it_goes():
         bench.confirm()
         bench.wait(600)
         bench.uplink(bytes(100), src=1)
+        bench.sink.take()
     thinking = bench.segment.window.load(0, 13)
     assert 3 < thinking < 25  # of 650 ms some 60 are on the line
     for node in range(4):
@@ -216,12 +217,14 @@ def test_an_answer_held_up_by_a_full_line_is_not_taken_for_a_slow_meter():
     bench = up(band=2)
     bench.segment.links.take_path(0, ONE_HOP, 0, len(ONE_HOP))
     quiet = [60, 60, 60, 2000]
-    for turn in range(200):
+    for turn in range(80):
         bench.submit(0)
         bench.taken()
         bench.confirm()
         bench.wait(quiet[turn % len(quiet)])
         bench.uplink(bytes(20), src=1)
+        bench.sink.take()
+        bench.sent.clear()
     assert bench.segment.window.load(0, 13) > 20
 
 
