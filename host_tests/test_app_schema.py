@@ -32,7 +32,7 @@ def test_the_section_of_the_defaults_is_what_the_segment_takes(name, settings, o
     [
         ({"medium": "g3"}, "wan.max_apdu: must be at least g3.max_packet - 56 = 844"),
         ({"g3": {"eui64": "0011"}}, "g3.eui64: must be empty or have 16 hex digits"),
-        ({"g3": {"handles": 7}}, "g3.handles: must not be above g3.flights"),
+        ({"g3": {"handles": 11}}, "g3.handles: must not be above g3.flights"),
     ],
 )
 def test_settings_of_g3_that_do_not_go_together_are_named(tree, word):

@@ -106,3 +106,28 @@ def test_1200_known_meters_are_served_after_a_restart_without_a_join():
     assert again.segment.counters.named("join_requests") == 0
     assert {title: node.short_addr for title, node in again.sim.nodes.items()} == addresses
     print("first APDU answered %.2f s after the start" % took_s)
+
+
+def answered_in(rig: Rig, ledger: Ledger, seconds: int, dumb: list[int]) -> int:
+    """Answers of the even rows to one head-end, while three others ask the dumb ones whenever they may."""
+    for row in dumb:
+        server(rig, row).is_dumb = True
+    reader, *others = [ledger.connect() for _ in range(4)]
+    for _ in range(4 * seconds):
+        for row in dumb:
+            for hes in others:
+                ledger.ask(hes, row)
+        for row in range(0, 16, 2):
+            ledger.ask(reader, row)
+        rig.run(0.25)
+        ledger.give_up()
+    ledger.check()
+    return ledger.count(ANSWERED)
+
+
+def test_meters_that_never_answer_do_not_hold_all_places_in_the_air():
+    """Each holds one for half a minute. With six, one of them for control, the others had 18 % of their answers."""
+    undisturbed = answered_in(*numbered_g3(16), 400, [])
+    disturbed = answered_in(*numbered_g3(16), 400, list(range(1, 16, 2)))
+    print("%d answers of %d" % (disturbed, undisturbed))
+    assert disturbed > 0.6 * undisturbed

@@ -45,7 +45,7 @@ ROWS: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("g3.modem_buffer", _INT, 256, 4096, 1024, "octets of the modem's UART buffers, escapes included"),
     ("g3.max_packet", _INT, 100, 1280, 900, "octets of the largest IPv6 packet: the largest APDU is 56 less"),
     ("g3.handles", _INT, 1, 32, 1, "data requests that may await their confirm"),
-    ("g3.flights", _INT, 1, 32, 6, "exchanges in the air at once"),
+    ("g3.flights", _INT, 1, 32, 10, "exchanges in the air at once"),
     ("g3.load_percent", _INT, 10, 1000, 125, "of the line: while those in the air need less, one more goes"),
     ("g3.high_priority", _BOOL, 0, 0, True, "requests contend before answers do (first hop; further ones UNCONFIRMED)"),
     ("g3.buffers_all", _BOOL, 0, 0, False, "wait for all three buffer classes of the modem, not only the one needed"),

@@ -36,7 +36,7 @@ DEFAULTS = {
     "modem_buffer": 1024,  # octets of the modem's UART buffers, escapes included (g3.md 2.10)
     "max_packet": 900,  # octets of the largest IPv6 packet
     "handles": 1,  # data requests that may await their confirm
-    "flights": 6,  # exchanges in the air at once
+    "flights": 10,  # exchanges in the air at once
     "load_percent": 125,  # of the line: with less needed by those in the air one more goes
     "high_priority": True,  # requests contend before answers and relays, so that they do not collide
     "buffers_all": False,  # wait for all three buffer classes, not only the one needed
