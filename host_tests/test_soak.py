@@ -25,7 +25,7 @@ def test_three_days_leave_nothing_behind_and_the_watchdog_bites_when_nothing_is_
 @pytest.mark.parametrize(
     "change",
     (
-        {"wrong": 1}, {"late": 1}, {"sessions": 1}, {"buffers": 1}, {"open": 1}, {"used": 400_513}, {"largest": 1023},
+        {"wrong": 1}, {"late": 1}, {"sessions": 1}, {"buffers": 1}, {"open": 1}, {"used": 401_025}, {"largest": 1023},
         {"bites": 1}, {"wanted": 1}, {"answered": 799},
     ),
 )  # fmt: skip
