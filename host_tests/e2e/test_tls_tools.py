@@ -85,7 +85,7 @@ def test_a_person_lists_and_reads_over_tls_and_hears_notifications_over_it(folde
     assert any("gateway SIMGATEWAY01: " in line for line in heard.lines)
 
 
-def test_a_receiver_of_another_authority_or_without_tls_gets_nothing(folder, port, tmp_path):
+def test_a_receiver_of_another_authority_or_without_tls_gets_nothing_and_no_task_dies(folder, port, tmp_path):
     assert certificates.main([str(tmp_path / "other")]) == 0
     for arguments in (["--tls", str(tmp_path / "other" / "hes.pem")], []):
         push_port = port()
@@ -93,3 +93,5 @@ def test_a_receiver_of_another_authority_or_without_tls_gets_nothing(folder, por
             shown = push(stack)
             stack.until(lambda heard=heard: len(heard.lines) >= 3, PATIENCE_S, "two refused attempts")
             assert not any(shown in line or "gateway SIM" in line for line in heard.lines)
+            # An attempt that failed, counted and timed as such: not the end of the task that makes them.
+            assert stack.console.records("task-died") == []

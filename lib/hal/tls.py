@@ -82,6 +82,27 @@ class TlsStream(asyncio.StreamReader):
             why = str(error)
         raise OSError(EACCES, why)
 
+    # NOTE: a client's handshake happens in write() and drain(), of the stubs' StreamWriter only.
+    def write(self, buf: "bytes | memoryview") -> None:
+        """As asyncio.Stream.write, OSError as in readinto()."""
+        why = ""
+        try:
+            super().write(buf)  # type: ignore[misc]
+            return
+        except ValueError as error:
+            why = str(error)
+        raise OSError(EACCES, why)
+
+    async def drain(self) -> None:
+        """As asyncio.Stream.drain, OSError as in readinto()."""
+        why = ""
+        try:
+            await super().drain()  # type: ignore[misc]
+            return
+        except ValueError as error:
+            why = str(error)
+        raise OSError(EACCES, why)
+
     async def _step(self, pause: object, buf: memoryview) -> "int | None":
         """One step of the handshake, in a pause of everything else; the first octets end it."""
         await self.read(0)  # NOTE: waits until there is something to do, and does nothing
