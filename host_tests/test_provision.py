@@ -72,7 +72,7 @@ def test_the_record_is_octet_by_octet_the_one_that_the_firmwares_tests_describe(
     )
 
 
-def test_new_keys_are_all_different_and_shown_only_when_asked_for(tmp_path, capsys):
+def test_new_keys_are_all_different_and_shown_on_standard_output_only(tmp_path, capsys):
     code, out, err = run(capsys, "--state", str(tmp_path / "a"), "--show")
     assert code == 0 and "client 127" in err
     shown = json.loads(out)
@@ -80,12 +80,25 @@ def test_new_keys_are_all_different_and_shown_only_when_asked_for(tmp_path, caps
     assert found.find(32).encryption_key.hex() == shown["clients"]["32"]["guek"]
     every = [shown["master"]] + [key for one in shown["clients"].values() for key in one.values()]
     assert len(set(every)) == 9 and {len(key) for key in every} == {32}
-    code, out, _ = run(capsys, "--state", str(tmp_path / "b"), "--suite", "2", "--clients", "1,64")
+    code, _, err = run(capsys, "--state", str(tmp_path / "b"), "--show", "--suite", "2", "--clients", "1,64")
     again = keys_in(tmp_path / "b")
     assert code == 0 and again.find(64).suite == 2 and not again.is_provisioned(32)
     for sap in (1, 64):
-        assert again.find(sap).encryption_key.hex() not in out
-        assert again.find(sap).authentication_key.hex() not in out
+        assert again.find(sap).encryption_key.hex() not in err
+        assert again.find(sap).authentication_key.hex() not in err
+
+
+def test_new_keys_that_nobody_would_see_are_not_made(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(capsys, "--state", str(tmp_path / "a"))
+    assert "--show" in capsys.readouterr().err and not (tmp_path / "a").exists()
+
+
+def test_help_says_what_the_file_of_keys_looks_like(capsys):
+    with pytest.raises(SystemExit):
+        run(capsys, "--help")
+    out = capsys.readouterr().out
+    assert all(word in out for word in ('"clients": {"1": {"guek"', "policy 6C", "127"))
 
 
 def test_what_show_prints_is_a_file_that_keys_takes(tmp_path, capsys):
@@ -102,20 +115,20 @@ def test_what_show_prints_is_a_file_that_keys_takes(tmp_path, capsys):
 def test_keys_are_for_their_owner_only_also_when_a_write_was_cut_off_before(tmp_path, capsys):
     (tmp_path / "keys.bin.new").write_bytes(b"half")
     (tmp_path / "keys.bin.new").chmod(0o644)
-    assert run(capsys, "--state", str(tmp_path))[0] == 0
+    assert run(capsys, "--state", str(tmp_path), "--show")[0] == 0
     assert stat.S_IMODE((tmp_path / "keys.bin").stat().st_mode) == 0o600
 
 
 def test_keys_that_are_there_stay_unless_told_otherwise(tmp_path, capsys):
     state = tmp_path / "state"
-    assert run(capsys, "--state", str(state))[0] == 0
+    assert run(capsys, "--state", str(state), "--show")[0] == 0
     (state / "counters.bin").write_bytes(b"x")
     before = (state / "keys.bin").read_bytes()
-    code, _, err = run(capsys, "--state", str(state))
+    code, _, err = run(capsys, "--state", str(state), "--show")
     assert code == 2 and "--replace" in err and (state / "keys.bin").read_bytes() == before
     assert run(capsys, "--state", str(state), "--keys", put(tmp_path, ONE), "--replace")[0] == 0
     assert (state / "counters.bin").exists()  # perhaps the same keys: their counters go on
-    assert run(capsys, "--state", str(state), "--replace")[0] == 0
+    assert run(capsys, "--state", str(state), "--show", "--replace")[0] == 0
     assert not (state / "counters.bin").exists()  # keys never used before
     assert (state / "keys.bin").read_bytes() != before
     assert stat.S_IMODE((state / "keys.bin").stat().st_mode) == 0o600
@@ -161,17 +174,17 @@ def test_the_board_is_asked_first_and_told_by_mpremote(tmp_path, monkeypatch, ca
         return provision.subprocess.CompletedProcess(words, 0, listing[0] if words[0] == "ls" else "", "")
 
     monkeypatch.setattr(provision, "_mpremote", fake)
-    assert run(capsys, "--board", "/dev/ttyX")[0] == 0
+    assert run(capsys, "--board", "/dev/ttyX", "--show")[0] == 0
     assert asked == [
         ("/dev/ttyX", "ls", ":/flash/state/"),
         ("/dev/ttyX", "cp", ":/flash/state/keys.bin"),
         352,
     ]
     listing.reverse()
-    code, _, err = run(capsys, "--board")
+    code, _, err = run(capsys, "--board", "--show")
     assert code == 2 and "--replace" in err
     del asked[:]
-    assert run(capsys, "--board", "--replace")[0] == 0
+    assert run(capsys, "--board", "--show", "--replace")[0] == 0
     assert ("", "rm", ":/flash/state/counters.bin") in asked
 
 

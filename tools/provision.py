@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Puts keys into a gateway: `python -m tools.provision --state DIR | --board [PORT] [--keys FILE|-]`.
+"""Puts keys into a gateway: `python -m tools.provision --state DIR | --board [PORT] --keys FILE|- | --show`.
 
 Writes keys.bin, which protects the gateway's own clients (SAP 1): management 1, read-write 32, firmware
-64, read-only 127. Keys come from a JSON file or standard input, else from this machine's random
-source. Nothing is printed of them, unless they were made here and --show asks for it: then standard
-output is the JSON file and nothing else (umask 077, and keep it: a gateway gives none out). A record
-that exists is replaced only with --replace.
+64, read-only 127. Keys come from a JSON file or standard input (--keys; nothing is printed of them), or
+from this machine's random source (--show; standard output is the JSON file and nothing else: umask 077,
+and keep it, a gateway gives none out). A record that exists is replaced only with --replace.
 
     {"master": "<hex>", "suite": 0, "broadcast": "<hex>",
      "clients": {"1": {"guek": "<hex>", "gak": "<hex>", "suite": 0, "policy": "6C"}, ...}}
 
 Keys have 32 hex digits, 64 in suite 2; suite 0 and policy 6C (authenticated and encrypted both
-ways) may be left out. A client that is left out stays closed. docs/security.md has the rest.
+ways) may be left out. guek is HES_EK of tools.hes, gak HES_AK. A client that is left out stays
+closed. docs/security.md has the rest.
 """
 
 from __future__ import annotations
@@ -210,15 +210,18 @@ def onto_board(port: str, octets: bytes, is_replacing: bool, is_new: bool) -> No
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tools.provision", description=__doc__.split("\n", 1)[0])
+    about, _, rest = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(
+        prog="tools.provision", description=about, epilog=rest, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--state", type=Path, help="a state folder (tools.sim --state-dir)")
     target.add_argument("--board", nargs="?", const="", metavar="PORT", help="a board on a serial port, by mpremote")
-    parser.add_argument("--keys", metavar="FILE", help="JSON file with the keys, - = standard input; default: new ones")
+    parser.add_argument("--keys", metavar="FILE", help="JSON file with the keys, - = standard input")
     parser.add_argument("--suite", type=int, choices=(0, 1, 2), default=0, help="of new keys (default 0)")
     parser.add_argument("--clients", default="1,32,64,127", help="that get new keys (default all)")
     parser.add_argument("--replace", action="store_true", help="replace keys that are there")
-    parser.add_argument("--show", action="store_true", help="print new keys, only them, as a JSON file for --keys")
+    parser.add_argument("--show", action="store_true", help="make new keys and print them, as a JSON file for --keys")
     return parser
 
 
@@ -235,8 +238,11 @@ def _told(options: argparse.Namespace) -> object:
 
 def main(arguments: list[str] | None = None) -> int:
     """Do it; the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     is_new = options.keys is None
+    if is_new and not options.show:
+        parser.error("new keys that nobody sees are of no use: --show prints them, --keys takes yours")
     try:
         told = _told(options)
         keys = parse(told)
@@ -247,12 +253,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (ProvisionError, OSError) as error:
         print("provision: %s" % error, file=sys.stderr)
         return 2
-    is_shown = is_new and options.show
-    _tell(keys, sys.stderr if is_shown else sys.stdout)
-    if is_shown:
+    _tell(keys, sys.stderr if is_new else sys.stdout)
+    if is_new:
         print(json.dumps(told, indent=1))
-    elif is_new:
-        print("the keys were not shown (--show) and cannot be read back")
     return 0
 
 
