@@ -274,12 +274,12 @@ def test_hes_changes_settings_and_repeats_the_gateways_complaint(rig: Rig, desk:
     assert desk.run("settings", "").endswith("after a restart: wan.idle_s")
     with pytest.raises(HesError, match=r"wan\.port: must be an integer from 1 to 65535, not 0"):
         desk.run("set", '{"wan": {"port": 0}}')
-    assert desk.run("allow", "4D4D4D00000000FF").endswith("is allowed")
+    assert desk.run("allow", "4D4D4D00000000FF").startswith("4D4D4D00000000FF is allowed; ")
     assert desk.run("repeaters", "") == "repeater call begun"
 
 
 def test_a_factory_reset_empties_the_next_start(rig: Rig, desk: Desk) -> None:
-    with pytest.raises(HesRefused):
+    with pytest.raises(HesError, match="not its serial number"):
         desk.run("factory-reset", "wrong")
     rig.run(61)
     assert "forgets" in desk.run("factory-reset", tools.rig.SERIAL.decode())
@@ -303,7 +303,7 @@ def test_a_serial_number_that_is_no_text_is_given_in_hex(monkeypatch: pytest.Mon
 def test_refusals_are_explained_and_keep_the_name_of_the_answer(rig: Rig, desk: Desk) -> None:
     for action, argument, words, name in (
         ("ping", "0x44", "no such node", "object-unavailable"),
-        ("factory-reset", "wrong", "not allowed", "other-reason"),
+        ("factory-reset", "wrong", "not its serial number", "other-reason"),
         ("factory-reset", tools.rig.SERIAL.decode(), "try again", "temporary-failure"),
         ("block", "AA", "the form or the length", "type-unmatched"),
         ("set", "x", "not", ""),

@@ -56,6 +56,9 @@ def main() -> int:
     parser.add_argument("files", nargs="*", type=Path)
     arguments = parser.parse_args()
     paths = [path.resolve() for path in arguments.files] or sorted(BOTH.glob("test_*.py"))
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        parser.error("no such file: %s" % ", ".join(missing))
     total, failed_cnt = 0, 0
     with ThreadPoolExecutor(2) as pool:
         outcomes = pool.map(lambda path: run_file(arguments.runtime, path), paths)

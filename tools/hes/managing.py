@@ -121,7 +121,7 @@ class Desk:
 
     def allow(self, argument: str) -> str:
         """Whitelist a title."""
-        return self._mark(argument, _ALLOWED, "allowed")
+        return self._mark(argument, _ALLOWED, "allowed; who is on no whitelist and comes from now on is not let in")
 
     def unlist(self, argument: str) -> str:
         """Take a title off the lists."""
@@ -137,7 +137,12 @@ class Desk:
         """Wipe the gateway."""
         self._open()
         serial = bytes(self._session.get(*SERIAL, 2))
-        self._session.set(*_FACTORY_RESET, 2, _octets(_serial(argument, len(serial))))
+        try:
+            self._session.set(*_FACTORY_RESET, 2, _octets(_serial(argument, len(serial))))
+        except HesRefused as error:
+            if _OTHER_REASON not in str(error):
+                raise
+            raise HesError("that is not its serial number: see tools.hes list, and wait a minute (other-reason)") from error
         return "the gateway forgets everything and restarts; it has no keys any more"
 
     def psk(self, argument: str) -> str:
@@ -155,7 +160,7 @@ class Desk:
             if _OTHER_REASON not in str(error):
                 raise
             raise HesError("the gateway cannot unwrap it: another master key (other-reason)") from error
-        return f"the gateway has the PSK of {eui64.hex().upper()} until it restarts"
+        return f"the gateway has the PSK of {eui64.hex().upper()} until it restarts, for g3.psk_ttl_s at most"
 
     def _mark(self, argument: str, mark: int, done: str) -> str:
         title = _hex(argument, 0, "a title")

@@ -96,7 +96,8 @@ def _add_tuning(result: argparse.ArgumentParser) -> None:
     add("--dialect", choices=("H", "L"), default="H", help="g3: modem firmware; L leaves the LBS to the host")
     add("--band", choices=("cen-a", "fcc"), default="cen-a", help="g3: frequency band")
     add("--usi-buffer", type=natural, default=1024, help="g3: octets of the longest frame to and from the modem")
-    add("--psk", choices=("file", "control"), default="file", help="g3: write psk.json, or give PSKs on --control only")
+    add("--psk", choices=("file", "control"), default="file",
+        help="g3: psk.json has the PSKs; or {\"cmd\": \"psk\"} on --control tells them, for tools.hes action psk")
     add("--heap", help="heap of the firmware on MicroPython (default 2m; micropython-arm 1m)")
     add("--uart-port", type=port_number, default=0, help="TCP port of the modem's UART (default: any)")
     add("--no-gateway", action="store_true", help="only the segment; connect a gateway to --uart-port yourself")

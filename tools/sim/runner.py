@@ -128,7 +128,7 @@ class Runner:
         if address.rpartition(":")[2] == str(self._listener_port):
             return
         # Nobody would find it there, and the port may be somebody else's: no run at all.
-        text = "the gateway listens on %s, not on port %d: --config breaks docs/configuration.md, or sets wan.port"
+        text = "the gateway listens on %s, not on port %d: settings break docs/configuration.md, or set wan.port"
         self._screen.error(text % (address, self._listener_port))
         self._has_failed = True
         self._done.set()
