@@ -142,7 +142,7 @@ class Desk:
         except HesRefused as error:
             if _OTHER_REASON not in str(error):
                 raise
-            raise HesError("that is not its serial number: see tools.hes list, and wait a minute (other-reason)") from error
+            raise HesError("that is not its serial number, see tools.hes list; wait a minute (other-reason)") from error
         return "the gateway forgets everything and restarts; it has no keys any more"
 
     def psk(self, argument: str) -> str:
