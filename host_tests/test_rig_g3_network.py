@@ -325,3 +325,34 @@ def test_strangers_during_a_rekey_are_refused_and_get_in_after_it():
     assert {eui64_of(a, b) for _, a, b in records(rig, events.JOIN_IN_REKEY)} == {late} and not node.is_member
     rig.run_until(lambda: node.is_member, 1800)
     assert not rig.segment.rekey.is_on
+
+
+def test_joiners_with_a_wrong_psk_keep_nobody_out_for_good_not_even_over_a_restart():
+    """A rollout with some PSKs mistyped: each of those meters gets a row before its join fails, and tries for ever."""
+    limit = 3
+    wrong: list[Any] = []
+    right: list[Any] = []
+
+    def prepare(sim: Any) -> None:
+        for node in sim.nodes.values():
+            if node.hops == 1 and len(wrong) < limit:
+                node.joining.supplicant.psk = bytes(16)
+                wrong.append(node)
+            else:
+                node.leave()
+                right.append(node)
+
+    rig = g3_rig(8, "H", prepare=prepare, unverified_max=limit)
+    rig.run_until(lambda: rig.table.count() == limit, 3600)
+    rig.run(600)
+    assert rig.online() == 0
+    rig = Rig(fs=rig.power_cut(), sim=rig.sim, config=g3_config("H", unverified_max=limit))
+    right = [node for node in right if node.hops == 1]
+    right[0].join()
+    rig.run_until(lambda: rig.online() == 1, 3 * 3600)
+    assert rig.journal.failures == 0 and len(wrong) == limit
+    assert right[0].is_member and rig.table.count() == limit  # with one of their rows
+    rows = {rig.table.title(row): row for row in range(rig.table.end())}
+    again = Rig(fs=rig.power_cut(), sim=rig.sim, config=g3_config("H", unverified_max=limit))
+    assert again.online() == 1
+    assert {again.table.title(row): row for row in range(again.table.end())} == rows

@@ -136,6 +136,24 @@ def test_a_quarantine_without_a_clock_begins_when_the_clock_is_set():
     assert table.add(title(1)) == 0
 
 
+def test_a_row_whose_node_never_came_is_handed_over_and_stays_so_after_a_restart():
+    store = RamStore()
+    table, _ = make_table(store)
+    for n in range(3):
+        table.add(title(n))
+    table.set_state(0, NODE_ONLINE, 0)
+    generation = table.generation
+    assert table.hand_over(1, title(7))
+    assert (table.find(title(7)), table.find(title(1)), table.count(), table.end()) == (1, -1, 3, 3)
+    assert table.state(1) == NODE_ASSIGNED and table.generation != generation
+    again, _ = make_table(store)
+    assert [again.find(title(n)) for n in (0, 1, 2, 7)] == [0, -1, 2, 1] and again.count() == 3
+    assert raises(LocalError, table.hand_over, 0, title(8))  # has been there
+    assert raises(LocalError, table.hand_over, 3, title(8))  # nobody's
+    store.fail_after = 0
+    assert not table.hand_over(2, title(8)) and table.find(title(2)) == 2 and table.find(title(8)) == -1
+
+
 def test_a_row_without_a_node_cannot_be_removed_or_set():
     table, _ = make_table(RamStore())
     table.add(title(0))

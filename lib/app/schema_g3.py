@@ -74,7 +74,7 @@ ROWS: "tuple[tuple[str, str, object, object, object, str], ...]" = (
     ("g3.path_timeout_ms", _INT, 1000, 600000, 45000, "path discovery until its answer (adpPathDiscoveryTime 40 s)"),
     ("g3.path_metric", _INT, 0, 15, 15, "metric asked for in a path request"),
     ("g3.join_timeout_s", _INT, 10, 3600, 120, "a join begun and not finished is given up"),
-    ("g3.unverified_max", _INT, 1, 1024, 32, "rows given to nodes that have not finished joining"),
+    ("g3.unverified_max", _INT, 1, 1024, 32, "rows of joins not finished; beyond, who is sought in vain gives way"),
     ("g3.lbs.slots", _INT, 1, 32, 5, "dialect L: joins at once"),
     ("g3.lbs.timeout_ms", _INT, 1000, 600000, 20000, "dialect L: per message, one repetition"),
     ("g3.lbs.id_s", _HEX, 16, 16, "8172635445362718", "dialect L: identity of the server"),

@@ -147,6 +147,16 @@ class Table:
         self.put_assigned(row, self._key)
         return row
 
+    def hand_over(self, row: int, title: "bytes | bytearray | memoryview") -> bool:
+        """Give the row of a node that has never been there (NODE_ASSIGNED) to another. False: flash refused."""
+        if self.state(row) != NODE_ASSIGNED or len(title) != self.title_len:
+            raise LocalError("row %d cannot be handed over" % row)
+        self._load_key(title)
+        if not self._journal.assign(self, row, self._key):
+            return False
+        self.put_assigned(row, self._key)
+        return True
+
     def remove(self, row: int) -> bool:
         """Take a node out of the table; its row is quarantined. False: flash refused, it stays."""
         if self._held(row) < 0:

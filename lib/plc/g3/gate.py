@@ -16,6 +16,7 @@ from plc.medium import NODE_ASSIGNED
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plc.contract import Nodes
+    from plc.g3.links import Links
     from plc.g3.outside import Outside
     from plc.g3.shared import Shared
 
@@ -26,9 +27,10 @@ NOBODY = const(-1)
 class Gate:
     """`psk`: the PSK of the node judged last, ours; wiped by `wipe`."""
 
-    def __init__(self, nodes: "Nodes", outside: "Outside", shared: "Shared") -> None:
+    def __init__(self, nodes: "Nodes", links: "Links", outside: "Outside", shared: "Shared") -> None:
         self.psk = memoryview(bytearray(_PSK_LEN))
         self._nodes = nodes
+        self._links = links
         self._access = outside.access
         self._psks = outside.psks
         self._shared = shared
@@ -66,8 +68,8 @@ class Gate:
         if self.is_shut(now, eui64):
             return NOBODY
         row = self._nodes.find(eui64)
-        if row < 0 and self._unverified() < self._shared.settings["unverified_max"]:
-            row = self._nodes.add(eui64)
+        if row < 0:
+            row = self._new_row(eui64)
         if row < 0:
             self._refuse(now, eui64, counts.JOIN_REFUSED_FULL, kinds.JOIN_REFUSED)
             return NOBODY
@@ -82,6 +84,24 @@ class Gate:
         self._shared.counters.inc(counter)
         self._shared.tell(now, kind, eui64, counter)
         return False
+
+    def _new_row(self, eui64: memoryview) -> int:
+        """A free row, or that of one that never finished its join and was looked for in vain since; NOBODY = none.
+
+        NOTE: a wrong PSK, or a shared one and made-up names: each takes a row and never comes. Kept for good, over
+        restarts too, those rows would shut everybody else out. That nobody answers there makes its address free, and
+        sets the pace: strangers cannot have flash written faster than nodes are looked for.
+        """
+        row = self._nodes.add(eui64) if self._unverified() < self._shared.settings["unverified_max"] else NOBODY
+        if row >= 0:
+            self._links.clear(row)
+            return row
+        least = self._shared.settings["lost_after"]
+        for row in range(self._nodes.end()):
+            if self._nodes.state(row) == NODE_ASSIGNED and self._links.fails(row) >= least:
+                self._links.clear(row)
+                return row if self._nodes.hand_over(row, eui64) else NOBODY
+        return NOBODY
 
     def _unverified(self) -> int:
         count = 0

@@ -52,7 +52,7 @@ class Joins:
         outside: "Outside",
         shared: "Shared",
     ) -> None:
-        self.gate = Gate(nodes, outside, shared)
+        self.gate = Gate(nodes, watch.links, outside, shared)
         self.pending = Pending(shared)
         self.carrier = self
         self._modem = modem
