@@ -162,6 +162,36 @@ def test_without_a_buffer_an_answer_is_dropped_and_counted():
     assert rig.is_at_rest()
 
 
+def test_memory_that_runs_out_behind_acceptance_puts_no_other_request_into_that_buffer():
+    """The slot had the buffer and the buffer was free: the next APDU went to this node as well, cut to length."""
+    rig = Rig()
+    session = rig.session()
+    scheduler = rig.forwarder._scheduler
+    inner, raised = scheduler.came, []
+
+    def runs_out(exchange, medium):
+        if not raised:
+            raised.append(exchange)
+            raise MemoryError
+        inner(exchange, medium)
+
+    scheduler.came = runs_out
+    first, second = b"\xdb\x01first", b"\xdb\x02the other one"
+    try:
+        rig.ask(session, first)
+        raise AssertionError("no error")
+    except MemoryError:
+        pass
+    rig.ask(session, second, 0x11)
+    for sap, apdu in ((0x10, first), (0x11, second)):
+        node, _, taken, _ = rig.medium.taken
+        assert (node, taken) == (sap - 0x10, apdu)
+        rig.confirm()
+        rig.uplink(b"\xdb" + apdu, node)
+        rig.done(DONE_REPLIED)
+    assert rig.is_at_rest()
+
+
 def test_an_answer_larger_than_a_buffer_is_dropped_and_counted():
     rig = Rig()
     session = rig.session()

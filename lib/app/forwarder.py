@@ -102,6 +102,9 @@ class Forwarder:
             if exchange is None:
                 self._slab.free(buf)
         if exchange is not None:
+            # NOTE: not in `_take`: should memory run out in here, the slot keeps its buffer. Freed under it, the
+            # next APDU would have gone to this node too.
+            self._scheduler.came(exchange, self.medium)
             if self.exchanges.repeats_pending(exchange, self._slab):
                 self.counters.inc(refusal.DUPLICATE)
                 self._endings.end(now, exchange, OVER)
@@ -131,7 +134,6 @@ class Forwarder:
         exchange.answer_by = ticks_add(now, self.admission.classes.answer_ms)
         exchange.hold(buf, off, apdu)
         exchange.prefix = prefix
-        self._scheduler.came(exchange, self.medium)
         return exchange
 
     def on_free(self, now: int) -> None:
