@@ -183,6 +183,13 @@ def test_nobody_listening_is_a_sentence_not_a_traceback(capsys):
     assert capsys.readouterr().err.startswith(f"tools.hes: no connection to 127.0.0.1:{port}: ")
 
 
+def test_gateway_that_hangs_up_unheard_is_told_with_what_may_be_the_cause(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
+        assert command.main(["list", "--port", str(server.getsockname()[1])]) == command.NO_GATEWAY
+    assert "firewall" in capsys.readouterr().err
+
+
 def test_gateway_that_hangs_up_in_mid_round_leaves_what_was_read(gateway, run, monkeypatch):
     whole = gateway.handle
 

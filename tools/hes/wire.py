@@ -14,6 +14,7 @@ from tools.hes.errors import WireClosed, WireError, WireTimeout
 
 _HEADER = struct.Struct(">HHHH")
 _VERSION = 1
+_UNHEARD = "; nothing was answered: its firewall, no session free, or a TLS port without --tls (docs/tls.md)"
 
 
 class Wire:
@@ -77,8 +78,11 @@ class Wire:
             except TimeoutError as error:
                 raise WireTimeout("no answer") from error
             except OSError as error:
-                raise WireClosed(f"connection lost: {error.strerror or error}") from error
+                raise self._closed(f"connection lost: {error.strerror or error}") from error
             if not part:
-                raise WireClosed("connection closed by the gateway")
+                raise self._closed("connection closed by the gateway")
             taken += part
         return taken
+
+    def _closed(self, text: str) -> WireClosed:
+        return WireClosed(text if self.received else text + _UNHEARD)
