@@ -4,6 +4,7 @@
 from g3_bench import OWN_EUI, G3Bench, Store, octets, payloads
 from plc_fakes import POWER_OFF, RESET_LOW, at
 
+from base import events
 from plc.g3 import bringup, shared
 
 
@@ -225,13 +226,17 @@ def test_every_cell_of_the_bring_up_table_is_survived():
             assert bench.segment.is_up or is_waiting or is_stray or result == 3, (state, result)
 
 
-def test_a_modem_that_restarted_by_itself_is_noticed_and_configured_again():
-    bench = G3Bench(heartbeat_ms=1000).bring_up()
+def test_a_start_is_no_alarm_and_a_modem_that_restarted_by_itself_is_noticed_and_configured_again():
+    bench = G3Bench(heartbeat_ms=1000)
+    told = []
+    bench.segment._shared.record = lambda level, event, *numbers: told.append(event)
+    bench.bring_up()
+    assert events.MODEM_DOWN not in told and events.MODEM_UP in told
     bench.segment.modem.heartbeat._due = at(bench.ms)
     bench.wait(2)
     assert bench.taken()[0][0] == 0x17
     bench.says("00 01 17")
-    assert not bench.segment.is_up and bench.named("modem_restarted") == 1
+    assert not bench.segment.is_up and bench.named("modem_restarted") == 1 and events.MODEM_DOWN in told
     assert bench.sink.take() == [("link", False)]
     bench.serve(until=lambda: bench.segment.is_up)
     assert bench.sink.take() == [("link", True)]

@@ -68,7 +68,8 @@ class Bringup:
         # NOTE: a modem that comes up and confirms nothing must get to its power, not around the lowest rung.
         if self.state == UP and not is_hung:
             self._ladder.relapse()
-        self._shared.record(WARNING, events.MODEM_DOWN, cause)
+        if self.state != OFF:
+            self._shared.record(WARNING, events.MODEM_DOWN, cause)
         self._modem.set_down(now)
         if is_hung:
             self.hung_cnt += 1
