@@ -112,6 +112,10 @@ def test_ping_path_and_rekey_through_the_server(library):
         hes.action(*NETWORK, net.PING, Typed(OCTET_STRING, b"\xee" * 8))
     hes.action(*NETWORK, net.BEGIN_REKEY)
     rig.run_until(lambda: not rig.segment.rekey.is_on, 300)
+    assert sum(hes.get(*NETWORK, net.REKEY)[2:4]) == 4  # who has not been heard since only *has* the new key
+    for row in range(4):
+        hes.action(*NETWORK, net.PING, Typed(OCTET_STRING, rig.table.title(row)))
+        rig.run(30)
     assert list(hes.get(*NETWORK, net.REKEY)) == [0, 0, 0, 4, 0, 1]
     hes.release()
 
