@@ -51,7 +51,10 @@ def test_a_run_has_built_in_and_tcp_meters_at_the_depths_asked_for():
 def test_the_gateway_is_told_the_medium_and_the_psks(tmp_path):
     options = cli.parse("--medium g3 --meters 2".split())
     segment = G3Segment(G3Options(meters=2))
-    assert worlds.gateway_defaults(options, 4059) == gateway_config.g3_defaults(4059, 20, 10, "H", "file")
+    expected = gateway_config.g3_defaults(4059, 20, 10, "H", "file")
+    for band, number in (("cen-a", 0), ("fcc", 2)):  # G.9903: a modem refuses to start on another band than its own
+        options.band, expected["g3"]["band"] = band, number
+        assert worlds.gateway_defaults(options, 4059) == expected
     worlds.write_psks(options, segment, tmp_path)
     assert json.loads((tmp_path / "psk.json").read_text()) == segment.psks()
     assert set(segment.psks()) == {EUI, "53494D0000000002"}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tools.sim import cli, gateway_config
 from tools.sim.control import Control
+from tools.sim.g3.adp import BANDS
 from tools.sim.g3.control import G3Control
 from tools.sim.g3.segment import G3Segment
 from tools.sim.g3.trace import G3Trace
@@ -72,7 +73,9 @@ def gateway_defaults(options: argparse.Namespace, wan_port: int) -> dict:
     """config.json of a gateway on this segment, before --config."""
     if options.medium == "g3":
         psk = "file" if options.psk == "file" else "demand"
-        return gateway_config.g3_defaults(wan_port, options.time_scale, options.widen, options.dialect, psk)
+        config = gateway_config.g3_defaults(wan_port, options.time_scale, options.widen, options.dialect, psk)
+        config["g3"]["band"] = BANDS[options.band]
+        return config
     config = gateway_config.simulator_defaults(wan_port, options.time_scale, options.widen, options.title_len)
     config["sfsk"]["chip"] = options.chip
     return config

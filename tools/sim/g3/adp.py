@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tools.sim.g3.modem import G3Modem
     from tools.sim.g3.station import Station
 
-_BANDS = {"cen-a": 0, "fcc": 2}
+BANDS = {"cen-a": 0, "fcc": 2}
 _STATUS_ADDRESSES = bytes.fromhex("02000102FFFF")  # from node 0001 to all
 _WINDOW_SHARE = 0.6  # of a discovery: when beacons may start
 _DECLARED_LEN = {19: 18, 21: 20}  # neighbour rows: what the length octet says of what is emitted
@@ -83,7 +83,7 @@ class Adp:
         modem = self._modem
         band = request.number(1)
         is_coordinator = request.number(1) == 1 if modem.options.dialect == "H" else True
-        if band != _BANDS[modem.line.band.name]:
+        if band != BANDS[modem.line.band.name]:
             self.status(codes.STATUS_INVALID, request.command)
         elif not modem.faults.take("never_ready"):
             modem.later(self._initialised, is_coordinator, delay_us=modem.options.init_us)
