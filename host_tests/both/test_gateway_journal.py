@@ -9,6 +9,7 @@ from fakes import RamStore, make_table, raises, title
 from app.upkeep import Upkeep
 from base.errors import LocalError
 from base.log import Log
+from gateway import quarantine
 from gateway.journal import Journal
 from gateway.registration import Table
 from plc.medium import NODE_ASSIGNED, NODE_LOST, NODE_ONLINE, NODE_QUARANTINED
@@ -187,7 +188,7 @@ def test_rows_that_rest_after_damage_come_free_like_any_other():
     store.files[_FILE] = octets[:_LEN] + bytes(_LEN) + octets[2 * _LEN :]
     table, _ = make_table(store, 2)
     table.wall_s = _NOON
-    table.settle_quarantines()
+    quarantine.settle(table)
     assert table.add(title(2)) == -1
     table.wall_s = _NOON + 1000
     assert table.add(title(2)) == 0
@@ -410,7 +411,7 @@ def test_a_clock_that_jumps_costs_one_flush_whatever_number_of_rows_rest():
         table.remove(number)
     for wall_s, jump_s, until in ((1750000000, 0, 1750001000), (1850000000, 100000000, 1850001000)):
         before, table.wall_s = store.flushes, wall_s
-        table.settle_quarantines(jump_s)
+        quarantine.settle(table, jump_s)
         assert store.flushes == before + 1
         again, _ = make_table(store, capacity=300)
         assert [again.until(row) for row in range(300)] == [until] * 300

@@ -4,6 +4,7 @@
 from fakes import RamStore, make_table, raises, title
 
 from base.errors import LocalError
+from gateway import quarantine
 from gateway.sap import row_of, sap_of
 from plc.medium import (
     NODE_ASSIGNED,
@@ -124,11 +125,11 @@ def test_a_quarantine_without_a_clock_begins_when_the_clock_is_set():
     table.add(title(0))
     table.remove(0)
     table.wall_s = 90000
-    table.settle_quarantines()
+    quarantine.settle(table)
     assert table.until(0) == 0 and table.add(title(1)) == -1
     table.wall_s = _NOON
     assert table.add(title(1)) == -1
-    table.settle_quarantines()
+    quarantine.settle(table)
     assert table.until(0) == _NOON + 1000
     table.wall_s = 4000  # lost again: nothing ends by a clock that is not set
     assert table.add(title(1)) == -1
@@ -229,7 +230,7 @@ def test_airtime_of_a_node_that_was_removed_on_the_air_does_not_move_the_end_of_
     table.note_air(0, 1, 400)
     assert table.until(0) == 0
     table.wall_s = _NOON
-    table.settle_quarantines()
+    quarantine.settle(table)
     assert table.until(0) == _NOON + 1000
     for wasted in (0, 1):
         table.note_air(0, wasted, 7)

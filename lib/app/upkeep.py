@@ -10,6 +10,7 @@ from base import events
 from base.errors import LocalError
 from base.log import ERROR, WARNING
 from base.ticks import Uptime
+from gateway import quarantine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,6 +96,6 @@ class Upkeep:
         jump_s = 0 if self._boot_s is None else wall_s - self._log.now_s - self._boot_s
         if self._boot_s is None or abs(jump_s) > _DAY_S:
             self._boot_s = wall_s - self._log.now_s
-            self._table.settle_quarantines(jump_s)
+            quarantine.settle(self._table, jump_s)
         if self.medium is not None:
             self.medium.set_clock(now, wall_s % _DAY_S)

@@ -17,6 +17,7 @@ from binascii import crc32
 from micropython import const
 
 from base.errors import LocalError
+from gateway import quarantine
 from plc.medium import NODE_ASSIGNED, NODE_QUARANTINED
 
 TYPE_CHECKING = False
@@ -84,7 +85,7 @@ class Journal:
         """Fill an empty table from flash; returns the number of records read.
 
         Afterwards the file is whole: torn tail gone, current schema, one flipped bit mended. For
-        each record beyond mending a row rests (Table.rest_free): it may be a meter's. Raises
+        each record beyond mending a row rests (gateway.quarantine): it may be a meter's. Raises
         LocalError when the file has a newer schema or titles of another length (it stays as it
         is), OSError when it cannot be read.
         """
@@ -104,7 +105,7 @@ class Journal:
             self.torn_at = off
         self._is_locked = False
         self.damaged += lost
-        table.rest_free(lost)
+        quarantine.rest_free(table, lost)
         if found != self._schema or self.torn_at >= 0 or self.mended or self.damaged:
             self.compact(table)
         return self._records

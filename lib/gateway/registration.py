@@ -14,6 +14,7 @@ import struct
 from micropython import const
 
 from base.errors import LocalError
+from gateway import quarantine
 from gateway.quality import Quality
 from gateway.sap import row_of, sap_of
 from plc.medium import (
@@ -45,7 +46,6 @@ _STATS = const(20)  # four 16-bit counters in the order of plc.medium.STAT_*
 _UNTIL = const(28)
 
 MAX_NODES = const(1792)
-_CLOCK_IS_SET = const(1700000000)  # a wall clock before this (2023-11) has never been set
 
 assert (STAT_TX, STAT_RX, STAT_TIMEOUT, STAT_LATE) == (0, 1, 2, 3)
 
@@ -74,7 +74,7 @@ class Table:
         self._key = bytearray(_TITLE_LEN)
         self._journal = journal
         self._initial_credit = initial_credit
-        self._quarantine_s = quarantine_s
+        self.quarantine_s = quarantine_s
         self._used = 0  # rows 0..used-1 have been given out at least once
         self._count = 0
 
@@ -141,28 +141,26 @@ class Table:
             return -1
         if len(title) != self.title_len:
             raise LocalError("title of %d octets" % len(title))
-        self._load_key(title)
-        if not self._journal.assign(self, row, self._key):
-            return -1
-        self.put_assigned(row, self._key)
-        return row
+        return row if self._give(row, title) else -1
 
     def hand_over(self, row: int, title: "bytes | bytearray | memoryview") -> bool:
         """Give the row of a node that has never been there (NODE_ASSIGNED) to another. False: flash refused."""
         if self.state(row) != NODE_ASSIGNED or len(title) != self.title_len:
             raise LocalError("row %d cannot be handed over" % row)
-        self._load_key(title)
-        if not self._journal.assign(self, row, self._key):
-            return False
-        self.put_assigned(row, self._key)
-        return True
+        return self._give(row, title)
 
     def remove(self, row: int) -> bool:
         """Take a node out of the table; its row is quarantined. False: flash refused, it stays."""
         if self._held(row) < 0:
             raise LocalError("row %d holds no node" % row)
-        until = self.wall_s + self._quarantine_s if self.wall_s > _CLOCK_IS_SET else 0
-        return self._quarantine(row, until)
+        return self.rest(row, quarantine.until(self))
+
+    def rest(self, row: int, until: int, is_last: bool = True) -> bool:
+        """Quarantine a row until wall second `until`, 0 = open. True: in the journal, flushed with the last one."""
+        if not self._journal.quarantine(self, row, self.title_key(row), until, is_last):
+            return False
+        self.put_quarantined(row, until)
+        return True
 
     def put_assigned(self, row: int, title: "bytes | bytearray") -> None:
         """Set a row as the journal says (replay) or has just recorded."""
@@ -191,30 +189,6 @@ class Table:
     def until(self, row: int) -> int:
         """End of a quarantine, wall seconds; 0 while it waits for a set clock."""
         return struct.unpack_from("<I", self._rows, row * _ROW_LEN + _UNTIL)[0]  # type: ignore[no-any-return]
-
-    def rest_free(self, cnt: int) -> None:
-        """Quarantine the `cnt` lowest free rows: after damage to the journal one of them may be a meter's."""
-        for row in range(self.capacity):
-            if cnt and self.state(row) == NODE_FREE:
-                self.put_assigned(row, b"")
-                self.put_quarantined(row, 0)
-                cnt -= 1
-
-    def settle_quarantines(self, jump_s: int = 0) -> None:
-        """`wall_s` is known now, or has been set `jump_s` ahead: quarantines last as long as they would have.
-
-        NOTE: flash is flushed once, not for each row: that would stall the gateway for a minute, and wear it.
-        """
-        if self.wall_s <= _CLOCK_IS_SET:
-            return
-        last = -1
-        for row in range(self._used):
-            if self._settled(row, jump_s):
-                if last >= 0:
-                    self._quarantine(last, self._settled(last, jump_s), False)
-                last = row
-        if last >= 0:
-            self._quarantine(last, self._settled(last, jump_s))
 
     def title_key(self, row: int) -> bytes:
         """The eight octets a row keeps for its title."""
@@ -301,20 +275,11 @@ class Table:
 
     # --- inside ---
 
-    def _settled(self, row: int, jump_s: int) -> int:
-        """New end of a row's quarantine, 0 = it stays as it is."""
-        if self.state(row) != NODE_QUARANTINED:
-            return 0
-        until = self.until(row)
-        if not until:
-            return self.wall_s + self._quarantine_s
-        is_moved = jump_s and until > min(self.wall_s, self.wall_s - jump_s)  # else it is over by either clock
-        return max(until + jump_s, 1) if is_moved else 0
-
-    def _quarantine(self, row: int, until: int, is_last: bool = True) -> bool:
-        if not self._journal.quarantine(self, row, self.title_key(row), until, is_last):
+    def _give(self, row: int, title: "bytes | bytearray | memoryview") -> bool:
+        self._load_key(title)
+        if not self._journal.assign(self, row, self._key):
             return False
-        self.put_quarantined(row, until)
+        self.put_assigned(row, self._key)
         return True
 
     def _enter(self, row: int, state: int) -> None:
@@ -355,10 +320,6 @@ class Table:
     def _lowest_free(self) -> int:
         for row in range(self._used):
             state = self.state(row)
-            if state == NODE_FREE or (state == NODE_QUARANTINED and self._is_over(row)):
+            if state == NODE_FREE or (state == NODE_QUARANTINED and 0 < self.until(row) <= self.wall_s):
                 return row
         return self._used if self._used < self.capacity else -1
-
-    def _is_over(self, row: int) -> bool:
-        until = self.until(row)
-        return bool(until) and self.wall_s >= until
