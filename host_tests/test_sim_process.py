@@ -187,9 +187,42 @@ def test_a_reset_of_the_firmware_on_cpython_ends_the_child_and_its_cause_is_told
     lines, prepared = [], []
     process = GatewayProcess([sys.executable, "-m", "host_tests.run_firmware", str(tmp_path / "main.py")], 1, tmp_path)
     process.on_line, process.before_start = lines.append, lambda: prepared.append(len(lines))
-    with pytest.raises(ProcessError, match="ended with 66"):
+    with pytest.raises(ProcessError, match="3 times within .* the gateway reset itself, its last lines:\n.*cause 2"):
         asyncio.run(asyncio.wait_for(process.run(), PATIENCE_S))
     assert lines == ["cause 1", "cause 2", "cause 2"] and prepared == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("code", "said"), [
+    (66, "the gateway restarts, as it was asked to: 40 NOTICE restart cause=1"),
+    (3, "the gateway restarts, as it was asked to: 40 NOTICE restart cause=1"),
+    (5, "the gateway process ended with 5, its last lines:\n    40 NOTICE restart cause=1\n    41 NOTICE modem-down"),
+])
+def test_a_restart_that_was_asked_for_is_told_in_words(tmp_path, always_quick, code, said):
+    deaths = []
+    print_all = "print('40 NOTICE restart cause=1')\nprint('41 NOTICE modem-down')\nraise SystemExit(%d)" % code
+    process = child(print_all, tmp_path)
+    process.on_death = deaths.append
+    with pytest.raises(ProcessError):
+        asyncio.run(asyncio.wait_for(process.run(), PATIENCE_S))
+    assert deaths == [said] * 2
+
+
+@pytest.mark.parametrize(("code", "what"), [(66, "reset itself"), (67, "was reset by its watchdog")])
+def test_a_reset_that_nobody_asked_for_is_told_with_the_last_lines(tmp_path, always_quick, code, what):
+    process = child("print('41 ERROR task-died task=1 cause=2')\nraise SystemExit(%d)" % code, tmp_path)
+    with pytest.raises(ProcessError, match="the gateway %s, its last lines:\n    41 ERROR task-died" % what):
+        asyncio.run(asyncio.wait_for(process.run(), PATIENCE_S))
+
+
+def test_settings_a_gateway_refuses_are_told_in_its_words_and_nothing_starts(tmp_path, capsys):
+    path = tmp_path / "bad.json"
+    path.write_text('{"wan": {"prt": 1}, "gateway": {"nodes": 0}}')
+    state = tmp_path / "state"
+    started = ["--config", str(path), "--state-dir", str(state), "--wan-port", "0", "--meters", "1"]
+    assert runner.main(started) == 1
+    said = capsys.readouterr().err
+    assert "wan.prt: no such setting" in said and "gateway.nodes: must be" in said and str(path) in said
+    assert list(state.iterdir()) == []
 
 
 def test_sigterm_ends_a_run_and_everything_it_started(tmp_path):

@@ -8,9 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from tools.sim import cli, runner, worlds
+from tools.sim.gateway_config import ConfigError
 from tools.sim.kernel import Kernel
 from tools.sim.screen import Screen
 from tools.sim.state_folder import StateFolder
+
+GOOD = '{"wan": {"address": "127.0.0.1"}}'
 
 
 class Run:
@@ -46,6 +49,38 @@ def test_no_listener_of_a_simulated_gateway_leaves_the_pc_unless_told(tmp_path, 
     assert [config[name]["address"] for name in ("wan", "tls", "local")] == ["127.0.0.1"] * 3
 
 
+def test_what_a_gateway_falls_back_on_without_config_json_listens_on_the_pc_and_the_port_too(tmp_path):
+    (tmp_path / "over.json").write_text('{"wan": {"address": "0.0.0.0"}}')
+    Run(tmp_path / "s", "--config", str(tmp_path / "over.json"))
+    good = json.loads((tmp_path / "s" / "config.good.json").read_text())
+    assert good["wan"] == {"address": "127.0.0.1", "port": 4711}
+
+
+def test_a_good_configuration_of_before_stays(tmp_path):
+    (tmp_path / "config.good.json").write_text(GOOD)
+    Run(tmp_path)
+    assert (tmp_path / "config.good.json").read_text() == GOOD
+
+
+def test_a_kept_file_with_a_setting_that_does_not_exist_is_named_and_left_as_it_is(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"wan": {"prt": 1}}')
+    with pytest.raises(ConfigError, match="config.json: the gateway refuses(.|\n)*wan.prt: no such setting"):
+        Run(tmp_path)
+    assert path.read_text() == '{"wan": {"prt": 1}}' and [one.name for one in tmp_path.iterdir()] == ["config.json"]
+
+
+@pytest.mark.parametrize("wan", [{"address": "127.0.0.1", "port": 2}, {"address": "127.0.0.1"}])
+def test_a_port_set_over_dlms_is_put_back_at_the_restart_and_it_is_said(tmp_path, wan):
+    """The second: the firmware's default port, which it does not write down."""
+    run = Run(tmp_path)
+    run.change(wan=wan)
+    run.folder.before_start()
+    assert run.config["wan"]["port"] == 4711
+    assert run.said == ["wan.port was set to {0}: a simulated gateway stays on port 4711; another one: --wan-port {0}"
+                        .format(wan.get("port", 4059))]
+
+
 def test_what_was_set_over_dlms_is_there_at_the_next_start(tmp_path):
     Run(tmp_path).change(dlms={"public_reads_all": False}, gateway={"quarantine_s": 77})
     again = Run(tmp_path)
@@ -55,10 +90,11 @@ def test_what_was_set_over_dlms_is_there_at_the_next_start(tmp_path):
 
 def test_what_only_the_simulator_knows_is_not_kept(tmp_path):
     run = Run(tmp_path)
-    run.change(medium="g3", wan={"address": "0.0.0.0", "port": 1, "sessions": 3}, sfsk={"time_scale": 1, "think_ms": 9})
+    wan = {"address": "0.0.0.0", "port": 1, "sessions": 3}
+    run.change(medium="g3", wan=wan, sfsk={"time_scale": 1, "think_ms": 19})
     config = Run(tmp_path, "--time-scale", "50").config
     assert config["medium"] == "sfsk" and config["wan"] == {"address": "127.0.0.1", "port": 4711, "sessions": 3}
-    assert config["sfsk"]["time_scale"] == 50 and config["sfsk"]["think_ms"] == 9
+    assert config["sfsk"]["time_scale"] == 50 and config["sfsk"]["think_ms"] == 19
 
 
 def test_config_is_over_what_was_kept_and_the_port_over_that(tmp_path):
@@ -83,10 +119,10 @@ def test_after_a_factory_reset_the_simulators_settings_and_the_test_keys_are_bac
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "keys.bin").write_bytes(b"other")
     run.folder.before_start()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "keys.bin"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.good.json", "config.json", "keys.bin"]
     assert "gateway" not in run.config and run.config["wan"]["port"] == 4711
     assert len((tmp_path / "keys.bin").read_bytes()) == len(old_keys)
-    assert len(run.said) == 1 and "factory reset: 4 files removed" in run.said[0] and "test keys" in run.said[0]
+    assert len(run.said) == 1 and "factory reset: 5 files removed" in run.said[0] and "test keys" in run.said[0]
 
 
 def test_after_a_factory_reset_without_keys_there_are_none_and_it_is_said(tmp_path):

@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from tools.sim import console
+
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIMES = ("micropython", "micropython-arm", "cpython")
 _BUILD = ROOT / "build" / "micropython"
@@ -23,6 +25,9 @@ _MOST_QUICK_DEATHS = 3
 _STOP_TIMEOUT_S = 3.0
 _LAST_LINES = 20
 _CAUSE_BASE, _CAUSES = 64, 16  # host_tests/run_firmware.py ends so on a reset
+_ITSELF = "reset itself"
+_RESETS = {3: _ITSELF, _CAUSE_BASE + 2: _ITSELF, _CAUSE_BASE + 3: "was reset by its watchdog"}  # 3: lib/hal/unix.py
+_ASKED_FOR = ("restart", "factory-reset")
 _LINE_LIMIT = 1 << 16
 
 
@@ -49,7 +54,7 @@ def command(runtime: str, heap: str) -> list[str]:
 
 
 class GatewayProcess:
-    """One firmware; `on_line(text)` gets each line it prints, `on_death(text)` each unasked end.
+    """One firmware; `on_line(text)` gets each line it prints, `on_death(text)` each end but by `stop`.
 
     `before_start()` is called before each start, the first and those after a reset.
     """
@@ -84,11 +89,18 @@ class GatewayProcess:
                 self._environment["GW_RESET_CAUSE"] = str(code - _CAUSE_BASE)
             is_quick = time.monotonic() - started < _QUICK_DEATH_S
             quick_deaths = quick_deaths + 1 if is_quick else 0
-            last = "\n".join("    " + line for line in self.last_lines)
-            report = "gateway process ended with %s, its last lines:\n%s" % (code, last)
             if quick_deaths >= _MOST_QUICK_DEATHS:
-                raise ProcessError(report)
-            self.on_death(report)
+                raise ProcessError("%d times within %d s each: %s" % (quick_deaths, _QUICK_DEATH_S, self._report(code)))
+            self.on_death(self._report(code))
+
+    def _report(self, code: int) -> str:
+        """Why it ended, in words."""
+        records = [console.parse(line) for line in self.last_lines]
+        asked = [record.text for record in records if record and record.name in _ASKED_FOR]
+        if code in _RESETS and asked:
+            return "the gateway restarts, as it was asked to: " + asked[-1]
+        what = _RESETS.get(code, "process ended with %s" % code)
+        return "the gateway %s, its last lines:\n%s" % (what, "\n".join("    " + line for line in self.last_lines))
 
     async def _run_once(self) -> int:
         self.before_start()

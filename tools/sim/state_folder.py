@@ -3,7 +3,8 @@
 
 What config.json of a kept folder says stays, for it may have been set over DLMS: the simulator's defaults
 are below it, then come what the simulator alone knows, and --config. Law: the WAN listener is on the
-simulator's port at every start of the gateway, also at the one after a factory reset.
+simulator's port at every start of the gateway, also at the one after a factory reset; and whatever it falls back
+on when it cannot start with config.json, it listens to this PC only.
 """
 
 import argparse
@@ -11,9 +12,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.sim import gateway_config, worlds
+from tools.sim import config_check, gateway_config, worlds
 
-CONFIG_FILE, RESET_MARK = "config.json", "factory-reset"
+CONFIG_FILE, GOOD_FILE, RESET_MARK = "config.json", "config.good.json", "factory-reset"
+_DEFAULT_PORT = 4059  # of the firmware: a change over DLMS keeps what differs from it
 _TLS_FILES = ("tls-own.der", "tls-ca.der")
 
 
@@ -36,12 +38,16 @@ class StateFolder:
         self._segment: "worlds.AnySegment | None" = None
 
     def prepare(self, wan_port: int, segment: "worlds.AnySegment") -> None:
-        """Write what a gateway on this segment needs before it starts."""
+        """Write what a gateway on this segment needs before it starts; ConfigError: it would not start with it."""
         self._wan_port, self._segment = wan_port, segment
         self.path.mkdir(parents=True, exist_ok=True)
         config = self._config()
-        gateway_config.write_keys(self.path, gateway_config.take_keys(config))
-        (self.path / CONFIG_FILE).write_text(json.dumps(config, indent=1), encoding="utf-8")
+        keys = gateway_config.take_keys(config)
+        self._check(config)
+        gateway_config.write_keys(self.path, keys)
+        self._write(CONFIG_FILE, config)
+        if not (self.path / GOOD_FILE).exists():
+            self._write(GOOD_FILE, worlds.gateway_defaults(self._options, wan_port))
         worlds.write_psks(self._options, segment, self.path)
 
     def before_start(self) -> None:
@@ -58,6 +64,7 @@ class StateFolder:
         elif not (self.path / CONFIG_FILE).exists():
             self._say("no config.json: the simulator's own settings are back")
         else:
+            self._put_port_back()
             return
         self.prepare(self._wan_port, self._segment)
 
@@ -88,6 +95,31 @@ class StateFolder:
         if options.config:
             config = merge(config, gateway_config.load(options.config, "--config "))
         return merge(config, {"wan": {"port": self._wan_port}})
+
+    def _check(self, config: dict) -> None:
+        """NOTE: a gateway goes on without a config.json that is wrong, and what it was to do is not done."""
+        kept = self.path / CONFIG_FILE
+        if not self._options.config and not kept.exists():
+            return
+        wrong = config_check.complaints(json.dumps(config))
+        if wrong:
+            sources = ["--config %s" % self._options.config] if self._options.config else []
+            sources += [str(kept)] if kept.exists() else []
+            raise gateway_config.ConfigError("%s: the gateway refuses this (docs/configuration.md):\n%s" % (
+                " over ".join(sources), wrong))
+
+    def _put_port_back(self) -> None:
+        """wan.port was changed over DLMS: it holds from this start on, and nobody would find the gateway there."""
+        config = gateway_config.load(self.path / CONFIG_FILE)
+        port = config.get("wan", {}).get("port", _DEFAULT_PORT)
+        if port == self._wan_port:
+            return
+        text = "wan.port was set to %s: a simulated gateway stays on port %d; another one: --wan-port %s"
+        self._say(text % (port, self._wan_port, port))
+        self._write(CONFIG_FILE, gateway_config.merge(config, {"wan": {"port": self._wan_port}}))
+
+    def _write(self, name: str, config: dict) -> None:
+        (self.path / name).write_text(json.dumps(config, indent=1), encoding="utf-8")
 
     def _keys(self) -> str:
         over = gateway_config.load(self._options.config, "--config ") if self._options.config else {}
