@@ -97,6 +97,10 @@ class Nodes:
         self.rows.append(self._new(title))
         return len(self.rows) - 1
 
+    def hand_over(self, row, title):
+        self.rows[row] = self._new(title)
+        return True
+
     def addr(self, row):
         return row + 1
 

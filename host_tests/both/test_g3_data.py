@@ -454,3 +454,13 @@ def test_frames_of_another_protocol_are_counted():
     bench = up()
     bench.feed(usi(b"\x3c\x00\x00", 0x24))
     assert bench.named("frame_foreign") == 1
+
+
+def test_only_searches_make_a_node_lost_not_requests_that_went_without_one():
+    bench = up(suspect_ms=80000000, lost_after=3)
+    for _ in range(6):
+        assert bench.submit(0)
+        bench.taken()
+        bench.confirm(0xA5)
+        assert [event for event in bench.sink.take() if event[0] == "node"] == []
+    assert bench.segment.links.fails(0) == 1 and bench.named("tx_no_route") == 6

@@ -192,3 +192,18 @@ def test_who_is_blocked_while_he_joins_is_expelled_when_he_is_through():
     bench.feed(JOIN_COMPLETE)
     assert bench.pins.octets() == KICK and bench.named("join_refused_list") == 1
     assert bench.named("joined") == 0 and bench.nodes.state(0) != NODE_ONLINE and bench.sink.take() == []
+
+
+def test_the_row_of_a_node_that_is_joining_is_not_handed_over_to_the_next():
+    # Sought in vain, it tries anew; the next one asks before it is through.
+    bench = up(unverified_max=1, lost_after=1, join_timeout_s=30)
+    bench.feed(JOIN_REQUEST)
+    bench.segment.links.failed(0)
+    bench.feed(JOIN_REQUEST)
+    bench.taken()
+    bench.says("47 0011223344556688")
+    assert bench.taken() == [octets("42 0011223344556688 FFFF")] and bench.nodes.find(EUI) == 0
+    bench.wait(31000)
+    bench.taken()
+    bench.says("47 0011223344556688")
+    assert bench.taken()[-1] == octets("42 0011223344556688 0001") and bench.nodes.find(EUI_2) == 0

@@ -274,3 +274,14 @@ def test_who_is_removed_while_he_joins_is_expelled_and_breaks_nothing():
     bench.nodes.rows[0]["state"] = NODE_QUARANTINED
     bench.on_air()
     assert [nsdu[0] for _, nsdu in bench.said()] == [0xC0] and bench.named("joined") == 0
+
+
+def test_the_row_of_a_node_that_is_joining_is_not_handed_over_to_the_next():
+    bench = LbsBench(unverified_max=1, lost_after=1)
+    bench.hears(JOINING).hears(MESSAGE_2)
+    assert bench.nodes.find(EUI) == 0 and bench.nodes.state(0) == NODE_ASSIGNED
+    bench.segment.links.failed(0)
+    gate = bench.segment.joins.gate
+    assert gate.row_for(at(bench.ms), EUI_2) == -1 and bench.nodes.find(EUI) == 0
+    bench.segment.joins.sessions.clear()
+    assert gate.row_for(at(bench.ms), EUI_2) == 0 and bench.nodes.find(EUI) == -1

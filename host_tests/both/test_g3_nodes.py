@@ -153,6 +153,20 @@ def test_a_path_is_looked_for_when_the_line_is_free_and_only_now_and_then_when_i
     assert path_requests(bench) == [octets("15 0002 0F")]
 
 
+def test_after_a_restart_of_the_modem_a_path_waits_anew_for_a_line_in_use():
+    bench = up((EUI,))
+    bench.segment.traffic.is_idle = lambda: False
+    assert bench.segment.watch.request_path(at(bench.ms), 0)
+    bench.wait(15000)
+    bench.segment.modem.die(at(bench.ms), 0)
+    bench.serve(until=lambda: bench.segment.is_up)
+    bench.settle()
+    bench.wait(19900)
+    assert path_requests(bench) == []
+    bench.wait(700)
+    assert path_requests(bench) == [octets("15 0001 0F")]
+
+
 def test_a_path_lets_waiting_control_requests_pass_and_waits_for_whoever_keeps_the_line_at_rest():
     bench = up((EUI,))
     bench.sink.has_control = True

@@ -297,3 +297,22 @@ def test_a_rekey_that_does_not_begin_keeps_the_end_of_the_old_key():
     bench.sent = []
     bench.serve(limit_ms=620000)
     assert [request[:8] for request in bench.sent] == [octets("16 00000071 0000 10")]
+
+
+def test_a_rekey_of_nobody_tells_the_modem_one_thing_after_the_other():
+    bench = up(())
+    bench.sent = []
+    bench.segment.rekey.begin(at(bench.ms))
+    begun = bench.ms
+    while bench.segment.rekey.is_on and bench.ms - begun < 20000:
+        answers = [bench.answer(request) for request in bench.taken()]
+        bench.wait(200)
+        for answer in answers:
+            if answer:
+                bench.says(answer)
+    assert not bench.segment.rekey.is_on
+    new_key = bench.random.drawn[-1]
+    sets = [request for request in bench.sent if request[0] in (0x16, 0x3C)]
+    assert sets[-1] == octets("3C 00000003 0001 10") + new_key and octets("16 00000071 0001 10") + new_key in sets
+    assert [request[8:] for request in sets if request[:5] == octets("3C 00000006")] == [b"\x00\x0e", b"\x00\x3c"]
+    assert bench.named("confirm_lost") == 0 and bench.segment.record.key(1) == new_key

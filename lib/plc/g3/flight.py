@@ -54,6 +54,7 @@ class Flight:
         self.length = 0
         self.expects_reply = False
         self.handle = 0
+        self.is_sought = False  # the modem looks for a route if it has none
         self.since = 0  # submitted
         self.sent_at = 0
         self.deadline = 0

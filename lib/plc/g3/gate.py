@@ -15,6 +15,8 @@ from plc.medium import NODE_ASSIGNED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from plc.contract import Nodes
     from plc.g3.links import Links
     from plc.g3.outside import Outside
@@ -25,7 +27,10 @@ NOBODY = const(-1)
 
 
 class Gate:
-    """`psk`: the PSK of the node judged last, ours; wiped by `wipe`."""
+    """`psk`: the PSK of the node judged last, ours; wiped by `wipe`. `is_joining(EUI-64)`, set by the owner: a join
+    of that node is under way."""
+
+    is_joining: "Callable[[memoryview], bool]"
 
     def __init__(self, nodes: "Nodes", links: "Links", outside: "Outside", shared: "Shared") -> None:
         self.psk = memoryview(bytearray(_PSK_LEN))
@@ -90,7 +95,8 @@ class Gate:
 
         NOTE: a wrong PSK, or a shared one and made-up names: each takes a row and never comes. Kept for good, over
         restarts too, those rows would shut everybody else out. That nobody answers there makes its address free, and
-        sets the pace: strangers cannot have flash written faster than nodes are looked for.
+        sets the pace: strangers cannot have flash written faster than nodes are looked for. But not while he tries
+        again: both would end up with one address, and he be expelled at the end of his join.
         """
         row = self._nodes.add(eui64) if self._unverified() < self._shared.settings["unverified_max"] else NOBODY
         if row >= 0:
@@ -98,10 +104,16 @@ class Gate:
             return row
         least = self._shared.settings["lost_after"]
         for row in range(self._nodes.end()):
-            if self._nodes.state(row) == NODE_ASSIGNED and self._links.fails(row) >= least:
+            if self._nodes.state(row) == NODE_ASSIGNED and self._links.fails(row) >= least and self._is_left(row):
                 self._links.clear(row)
                 return row if self._nodes.hand_over(row, eui64) else NOBODY
         return NOBODY
+
+    def _is_left(self, row: int) -> bool:
+        """No join of its node is under way."""
+        eui64 = memoryview(bytearray(self._nodes.title_len))
+        self._nodes.title_into(row, eui64, 0)
+        return not self.is_joining(eui64)
 
     def _unverified(self) -> int:
         count = 0

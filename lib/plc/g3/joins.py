@@ -54,6 +54,7 @@ class Joins:
     ) -> None:
         self.gate = Gate(nodes, watch.links, outside, shared)
         self.pending = Pending(shared)
+        self.gate.is_joining = self.pending.has
         self.carrier = self
         self._modem = modem
         self._nodes = nodes
@@ -219,8 +220,14 @@ class Joins:
         self._rekey(row, 0)
         return True
 
-    def rekey_end(self, now: int, index: int, gmk: memoryview) -> None:
-        """The coordinator itself switches; the last word is a request that is confirmed."""
+    def rekey_end(self, now: int, index: int, gmk: memoryview) -> bool:
+        """The coordinator itself switches; the last word is a request that is confirmed.
+
+        NOTE: with no node to serve, the end is there before the modem has confirmed the beginning: its requests, which
+        are the same objects, would be written over.
+        """
+        if self._modem.desk.has(self._key) or self._modem.desk.has(self._time):
+            return False
         self._slot_time(now, self._shared.settings["lbp_timeout_s"])
         self._flag(adp.SET_REKEY_PHASE, 0)
         self._mv[0] = adp.ACTIVATE_NEW_KEY
@@ -228,6 +235,7 @@ class Joins:
         timeout_ms = self._shared.settings.timeout_ms("request_timeout_ms")
         self._key.load_set(pib.SPACE_LBP, pib.LBP_GMK, index, gmk, timeout_ms)
         self._modem.desk.push(now, self._key)
+        return True
 
     def rekey_cancel(self, now: int) -> None:
         """The key in use stays; nobody is told."""

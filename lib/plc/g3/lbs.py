@@ -68,6 +68,7 @@ class Lbs:
             raise LocalError("g3: dialect L needs encrypt_block")
         self.gate = Gate(nodes, watch.links, outside, shared)
         self.sessions = Sessions(modem, shared.settings)
+        self.gate.is_joining = self.sessions.has
         self.carrier = LbsRekey(self, modem, nodes, shared.settings)
         self.ident = 0  # of the next EAP packet
         self._modem = modem

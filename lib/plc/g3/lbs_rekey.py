@@ -72,13 +72,14 @@ class LbsRekey:
         self._server.sessions.say(now, session, states.WAIT_RESULT, nsdu)
         return True
 
-    def rekey_end(self, now: int, index: int, gmk: memoryview) -> None:
+    def rekey_end(self, now: int, index: int, gmk: memoryview) -> bool:
         """The coordinator itself switches."""
         self.rekey_preload(now, index, gmk)  # should the modem have refused it
         value = pib.number_octets(index, 1)
         self._index.load_set(pib.SPACE_ADP, pib.ACTIVE_KEY_INDEX, 0, value, self._timeout_ms)
         self._modem.desk.push(now, self._index)
         self.parameters = b""
+        return True
 
     def rekey_cancel(self, now: int) -> None:
         """The key in use stays; nobody is told."""

@@ -79,6 +79,10 @@ class Sessions:
                 return session
         return None
 
+    def has(self, eui64: memoryview) -> bool:
+        """There is one."""
+        return self.of(eui64) is not None
+
     def by_handle(self, handle: int) -> "Session | None":
         """The session whose last frame went out under `handle`."""
         for session in self._pool:

@@ -50,6 +50,10 @@ class Pending:
         self._is_held[i] = 0
         return True
 
+    def has(self, eui64: memoryview) -> bool:
+        """It is waited for."""
+        return self._find(eui64) >= 0
+
     def expire(self, now: int) -> None:
         """Tell those that did not finish in time: a wrong PSK, or out of reach."""
         for i in range(_CAPACITY):

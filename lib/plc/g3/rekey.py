@@ -250,8 +250,8 @@ class Rekey:
         self._shared.tell(now, kinds.REKEY_DONE, number=missed)
 
     def _end(self, now: int) -> None:
-        self._step_due = ticks_add(now, self._node_ms)
-        self._carrier.rekey_end(now, self._record.other, self._record.key(self._record.other))
+        if self._carrier.rekey_end(now, self._record.other, self._record.key(self._record.other)):
+            self._step_due = ticks_add(now, self._node_ms)
 
     def _drop_old_key(self, now: int) -> None:
         if self._grace_due is not None and ticks_diff(now, self._grace_due) >= 0:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from plc.g3.window import Window
 
 _REQUEST_HEAD = const(6)  # command, handle, discover route, qos, length 2
-_DISCOVER = const(1)
 _HANDLES = const(255)
 # No frame takes so long to its confirm: the modem looks for a route, up to 20 s, and takes others' requests meanwhile.
 _SEARCHES_MS = const(3000)
@@ -130,21 +129,21 @@ class Traffic:
         """Hand the flight's APDU to the modem."""
         self._handle = self._handle % _HANDLES + 1
         flight.handle = self._handle
-        discover = _DISCOVER
+        flight.is_sought = True
         if flight.row == BROADCAST:
             self._counters.inc(counts.TX_BROADCAST)
             dst = MULTICAST + self._settings["broadcast_group"]
         else:
             dst = self._nodes.addr(flight.row)
-            if self._watch.links.fails(flight.row):
-                discover = 0  # none was found lately: one more search would flood the network for nothing
+            # None was found lately: one more search would flood the network for nothing.
+            flight.is_sought = not self._watch.links.fails(flight.row)
         mv = self._mv
         at = _REQUEST_HEAD + HEAD_LEN
         mv[at : at + flight.length] = flight.buf[flight.off : flight.off + flight.length]
         saps = (flight.client_sap, flight.server_sap)
         length = self.packets.put(mv, _REQUEST_HEAD, dst, saps, flight.length)
         priority = self._settings["high_priority"]
-        struct.pack_into(">BBBBH", mv, 0, adp.DATA_REQUEST, flight.handle, discover, priority, length)
+        struct.pack_into(">BBBBH", mv, 0, adp.DATA_REQUEST, flight.handle, flight.is_sought, priority, length)
         flight.fire(fl.GIVEN)
         flight.is_late = False
         flight.late_at = ticks_add(now, _SEARCHES_MS)
@@ -169,16 +168,19 @@ class Traffic:
                 self._counters.inc(counter)
                 self._confirmed(now, flight, event)
                 if flight.row >= 0:
-                    self._doubt(now, flight.row, counter)
+                    self._doubt(now, flight, counter)
                 return None
         return self._counters.inc(counts.CONFIRM_STRAY)
 
-    def _doubt(self, now: int, row: int, counter: int) -> None:
-        """What a confirm says about the node."""
-        if counter == counts.TX_NO_ROUTE:
-            self._watch.no_route(now, row)
-        elif counter == counts.TX_UNCERTAIN:
-            self._watch.suspect(now, row)
+    def _doubt(self, now: int, flight: "Flight", counter: int) -> None:
+        """What a confirm says about the node.
+
+        NOTE: a search in vain, then two requests that were told not to search: lost within a second, and kept out.
+        """
+        if counter == counts.TX_NO_ROUTE and flight.is_sought:
+            self._watch.no_route(now, flight.row)
+        elif counter in (counts.TX_NO_ROUTE, counts.TX_UNCERTAIN):
+            self._watch.suspect(now, flight.row)
 
     def _confirmed(self, now: int, flight: "Flight", event: int) -> None:
         if event == fl.NO_ROOM:

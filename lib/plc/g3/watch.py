@@ -78,6 +78,7 @@ class Watch:
         """The modem has come up: who has never been there may be by now, and we have missed it."""
         self._walk_due = ticks_add(now, _WALK_MS)
         self._free_at = now
+        self._is_waiting = False
         for row in range(self._nodes.end()):
             if self._nodes.state(row) == NODE_ASSIGNED:
                 self._push(self._walk_due, row)
