@@ -8,6 +8,7 @@ from app import factory_reset
 from base import events
 from dlms.apdu import HARDWARE_FAULT, OTHER_REASON, SUCCESS, TEMPORARY_FAILURE, TYPE_UNMATCHED
 from dlms.cosem.date_time import days_of
+from dlms.cosem.local_time import LocalTime
 from dlms.cosem.schedule_time import is_on, is_valid
 
 SCRIPTS, FACTORY = "0.0.10.0.129", "0.0.128.14.0"
@@ -227,6 +228,18 @@ def test_a_start_in_the_hour_that_comes_twice_does_not_execute_again_what_the_st
         bench.management.timed[1].shown_s = lambda shown=shown: 86400 * days_of(2026, 3, 1) + _second(*shown)
         assert run(bench, at(2, 0, 5), at(2, 29, 59), at(2, 30, 0), at(2, 59, 59), at(3, 0, 0)) == expected
         assert run(bench, at(2, 29, 59, 2), at(2, 30, 0, 2)) == expected + 1
+
+
+def test_a_start_in_the_hour_that_comes_twice_does_not_miss_what_is_due_when_it_is_over():
+    bench = scheduled((b"\x03\x00\x00\xff", ANY_DAY))
+    rules = LocalTime()
+    rules.zone_min, rules.summer_min, rules.is_enabled = -60, 60, True
+    rules.begin = bytes.fromhex("ffff03fe07020000ff800000")
+    rules.end = bytes.fromhex("ffff0afe07030000ff800080")
+    shown_s = rules.shown_s(86400 * days_of(2026, 10, 25) + 3600 + 5)  # 01:00:05 UTC is 02:00:05 again
+    assert shown_s < 86400 * days_of(2026, 10, 25) + 3 * 3600
+    bench.management.timed[1].shown_s = lambda: shown_s - 86400 * (days_of(2026, 10, 25) - days_of(2026, 3, 1))
+    assert run(bench, at(2, 0, 5), at(2, 59, 59), at(3, 0, 0)) == 1
 
 
 def _second(hour, minute, second):

@@ -88,12 +88,12 @@ def test_local_time_comes_back_to_the_same_utc_except_in_the_hour_that_comes_twi
         assert rules.to_utc(octets) == expected, second
 
 
-def test_in_the_hour_that_comes_twice_a_clock_has_shown_its_end_before():
+def test_in_the_hour_that_comes_twice_a_clock_has_shown_its_last_second_before():
     end = _BERLIN_SWITCHES[0][1]
     for rules, ahead in ((_rules(-60, _BERLIN), 3600), (LocalTime(), 0)):
         for second in (-7200, -1, 0, 1, 3599, 3600, 86400):
             local_s = end + second - 60 * rules.deviation_min(end + second)
-            expected = local_s + ahead - second if 0 <= second < ahead else local_s
+            expected = local_s + ahead - second - 1 if 0 <= second < ahead else local_s  # its last second, 02:59:59
             assert rules.shown_s(end + second) == expected, second
 
 

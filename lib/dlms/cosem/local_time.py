@@ -83,7 +83,8 @@ class LocalTime:
         local_s = utc_s - 60 * self.deviation_min(utc_s)
         if self.summer_min <= 0 or self.is_summer(utc_s) or not self.is_summer(utc_s - 60 * self.summer_min):
             return local_s
-        return switch_of(self.end, date_time.calendar_of(local_s)[0]) or local_s
+        end_s = switch_of(self.end, date_time.calendar_of(local_s)[0])
+        return local_s if end_s is None else end_s - 1  # 03:00:00 itself is yet to come
 
     def to_utc(self, octets: bytes) -> "int | None":
         """UTC seconds of a whole date-time: by its own deviation, else by ours; None when it is not whole.
