@@ -51,6 +51,11 @@ class _Table:
 
 
 class _Rekey:
+    """Its `nodes` are its own here: both have one method that is asked."""
+
+    def __init__(self):
+        self.nodes = self
+
     def progress(self):
         return 0, 0, 190, 10
 
