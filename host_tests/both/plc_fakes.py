@@ -99,7 +99,7 @@ class Nodes:
 
     def hand_over(self, row, title):
         self.rows[row] = self._new(title)
-        return True
+        return row
 
     def addr(self, row):
         return row + 1

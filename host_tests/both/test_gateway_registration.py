@@ -144,7 +144,7 @@ def test_a_row_whose_node_never_came_is_handed_over_and_stays_so_after_a_restart
         table.add(title(n))
     table.set_state(0, NODE_ONLINE, 0)
     generation = table.generation
-    assert table.hand_over(1, title(7))
+    assert table.hand_over(1, title(7)) == 1
     assert (table.find(title(7)), table.find(title(1)), table.count(), table.end()) == (1, -1, 3, 3)
     assert table.state(1) == NODE_ASSIGNED and table.generation != generation
     again, _ = make_table(store)
@@ -152,7 +152,21 @@ def test_a_row_whose_node_never_came_is_handed_over_and_stays_so_after_a_restart
     assert raises(LocalError, table.hand_over, 0, title(8))  # has been there
     assert raises(LocalError, table.hand_over, 3, title(8))  # nobody's
     store.fail_after = 0
-    assert not table.hand_over(2, title(8)) and table.find(title(2)) == 2 and table.find(title(8)) == -1
+    assert table.hand_over(2, title(8)) == -1 and table.find(title(2)) == 2 and table.find(title(8)) == -1
+
+
+def test_who_was_removed_and_comes_back_gets_his_own_row_and_nobody_elses():
+    # Two rows with one title: it was found in the quarantined one, that is nowhere, and expelled after every join.
+    store = RamStore()
+    table, _ = make_table(store)
+    for n in range(3):
+        table.add(title(n))
+    table.set_state(0, NODE_ONLINE, 0)
+    assert table.remove(0)
+    assert table.hand_over(1, title(0)) == 0
+    assert [table.find(title(n)) for n in range(3)] == [0, 1, 2]
+    again, _ = make_table(store)
+    assert [again.find(title(n)) for n in range(3)] == [0, 1, 2]
 
 
 def test_a_row_without_a_node_cannot_be_removed_or_set():

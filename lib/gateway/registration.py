@@ -143,11 +143,14 @@ class Table:
             raise LocalError("title of %d octets" % len(title))
         return row if self._give(row, title) else -1
 
-    def hand_over(self, row: int, title: "bytes | bytearray | memoryview") -> bool:
-        """Give the row of a node that has never been there (NODE_ASSIGNED) to another. False: flash refused."""
+    def hand_over(self, row: int, title: "bytes | bytearray | memoryview") -> int:
+        """Give the row of a node that has never been there (NODE_ASSIGNED) to another, unless that has had one: the
+        row it gets; -1: flash refused."""
         if self.state(row) != NODE_ASSIGNED or len(title) != self.title_len:
             raise LocalError("row %d cannot be handed over" % row)
-        return self._give(row, title)
+        if self._find_any(title) >= 0:
+            return self.add(title)
+        return row if self._give(row, title) else -1
 
     def remove(self, row: int) -> bool:
         """Take a node out of the table; its row is quarantined. False: flash refused, it stays."""

@@ -105,8 +105,10 @@ class Gate:
         least = self._shared.settings["lost_after"]
         for row in range(self._nodes.end()):
             if self._nodes.state(row) == NODE_ASSIGNED and self._links.fails(row) >= least and self._is_left(row):
-                self._links.clear(row)
-                return row if self._nodes.hand_over(row, eui64) else NOBODY
+                row = self._nodes.hand_over(row, eui64)
+                if row >= 0:
+                    self._links.clear(row)
+                return row
         return NOBODY
 
     def _is_left(self, row: int) -> bool:
