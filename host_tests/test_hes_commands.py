@@ -239,6 +239,88 @@ def test_watch_reads_again_until_ctrl_c_and_survives_a_lost_gateway(run, gateway
     assert all(0 < seconds <= 5 for seconds in pauses)
 
 
+# --- the gateway's own log and counters ---
+
+WHEN = bytes.fromhex("07E70B0E02160D14000000 00".replace(" ", ""))
+NO_DATE = bytes.fromhex("FFFFFFFFFFFFFFFFFF800001")
+LOG_TAGS = (axdr.UINT32, axdr.UINT8, axdr.UINT16, axdr.UINT16, axdr.INT32, axdr.INT32, axdr.UINT32)
+
+
+def logged(when, *numbers):
+    """A row of an event log as docs/sap1.md has it."""
+    return axdr.structure(axdr.octet_string(when), *map(axdr.integer, LOG_TAGS, numbers))
+
+
+@pytest.fixture
+def logs(gateway):
+    """Four logs: events 2 (node-up), 53 (own-associated), 28 (setting-changed), 38 (join-unknown), 999."""
+    gateway.show(1, "0.0.128.3.0.255", axdr.array([
+        axdr.structure(axdr.integer(axdr.UINT16, 0x10), axdr.octet_string(TITLES[0]))]))
+    for number, rows in enumerate((
+        [logged(NO_DATE, 35, 1, 28, 0, 0, 60, 7)],
+        [logged(WHEN, 0, 1, 53, 0, 32, 0xC0A80105 - 2**32, 4), logged(WHEN, 9, 2, 38, 0, 0x00112233, 0x44556677, 9)],
+        [logged(WHEN, 9, 1, 2, 0x10, 0, 0, 5), logged(WHEN, 9, 1, 3, 0x33, 0, 0, 6)],
+        [logged(WHEN, 9, 9, 999, 0, -1, 2, 8)],
+    )):
+        gateway.show(7, f"0.0.99.98.{number}.255", axdr.array(rows))
+
+
+def test_log_shows_all_records_in_words_in_the_order_of_their_numbers(run, logs):
+    code, out, _ = run("log")
+    cells = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in out.splitlines()[2:]]
+    date = "2023-11-14 22:13:20"
+    assert code == command.OK and cells == [
+        ["4", date, "NOTICE", "own-associated", "-", "client=32 peer=192.168.1.5"],
+        ["5", date, "NOTICE", "node-up", "4D4D4D0000000001"],
+        ["6", date, "NOTICE", "node-lost", "SAP 0x0033"],
+        ["7", "35 s after start", "NOTICE", "setting-changed", "-", "schema value=60"],
+        ["8", date, "9", "event-999", "-", "a=-1 b=2"],
+        ["9", date, "WARNING", "join-unknown", "-", "eui64=0011223344556677"],
+    ]
+
+
+def test_one_log_alone_is_shown_without_a_node_list_too(run, gateway, logs):
+    del gateway._own._objects[(1, obis("0.0.128.3.0.255"))]
+    out = run("log", "communication")[1]
+    assert [line.split()[0] for line in out.splitlines()[2:]] == ["5", "6"] and "SAP 0x0010" in out
+
+
+@pytest.mark.parametrize("rows", [axdr.integer(axdr.UINT8, 1), axdr.array([axdr.integer(axdr.UINT8, 1)]),
+                                  axdr.array([axdr.structure(axdr.octet_string(WHEN))]),
+                                  axdr.array([logged(b"", 9, 1, 2, 0, 0, 0, 5)])])
+def test_a_log_that_is_none_is_an_error(run, gateway, logs, rows):
+    gateway.show(7, "0.0.99.98.0.255", rows)
+    code, _, err = run("log", "standard")
+    assert code == command.NO_GATEWAY and err.startswith("tools.hes: ")
+
+
+def test_counters_are_shown_by_name_and_those_that_are_0_when_asked_for(run, gateway):
+    for number in range(6):
+        rows = [axdr.structure(bytes((axdr.VISIBLE_STRING, len(name))) + name, axdr.integer(axdr.UINT32, count))
+                for name, count in ((b"good-%d" % number, number), (b"bad", 0))]
+        gateway.show(1, f"0.0.128.1.{number}.255", axdr.array(rows))
+    code, out, _ = run("counters")
+    assert code == command.OK and row_starting(out, "power line") == ["power line", "good-2", "2"]
+    assert "bad" not in out and out.splitlines()[-1] == "7 others are 0 (--all shows them)"
+    assert run("counters", "--all")[1].count("bad") == 6
+
+
+def row_starting(output, word):
+    """The cells of the row that starts so."""
+    line = next(line for line in output.splitlines() if line.startswith(word))
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+@pytest.mark.parametrize("arguments", [("log", "security"), ("counters",)])
+def test_who_may_not_read_the_gateways_records_is_told_what_it_takes(run, gateway, arguments):
+    code, _, err = run(*arguments)
+    assert code == command.NO_GATEWAY and "no such thing" in err
+    secret = CosemObject(1, 0, obis("0.0.128.1.0.255"), {2: lambda: b""}, public=frozenset())
+    gateway._own._objects[(1, obis("0.0.128.1.0.255"))] = secret
+    if arguments == ("counters",):
+        assert "--sim-keys" in run("counters")[2]
+
+
 def test_what_an_action_needs_may_stand_behind_the_options():
     for arguments in (["action", "ping", "0x10", "--sim-keys"], ["action", "ping", "--sim-keys", "0x10"],
                       ["action", "--sim-keys", "ping", "0x10"]):
@@ -247,7 +329,7 @@ def test_what_an_action_needs_may_stand_behind_the_options():
 
 
 @pytest.mark.parametrize("arguments", [
-    ["list", "all"], ["action", "ping", "--sim-keys", "0x10", "--fast"],
+    ["list", "all"], ["log", "all"], ["counters", "push"], ["action", "ping", "--sim-keys", "0x10", "--fast"],
     ["read", "--ek", "00"], ["read", "--ek", "00" * 16], ["read", "--sap", "0x7F"], ["read", "--sap", "0"],
     ["read", "--sap", "65535"], ["read", "--all", "--sap", "16"], ["watch", "--interval", "0"], ["dance"], [],
     ["action", "psk", "00", "--sim-keys"], ["action", "restart", "now", "--sim-keys"],
@@ -312,4 +394,4 @@ def test_timeout_is_bounded_by_the_whole_answer_not_by_each_octet():
 
 
 def test_unspecified_fields_of_the_time_are_question_marks():
-    assert reading._time(bytes.fromhex("FFFF0BFFFF16FF1400800000")) == "????-11-?? 22:??:20"
+    assert reading.moment(bytes.fromhex("FFFF0BFFFF16FF1400800000")) == "????-11-?? 22:??:20"

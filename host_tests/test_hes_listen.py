@@ -66,10 +66,10 @@ PLAIN = bytes.fromhex("0F40000001000202060000000709014101"[:-2])
 
 
 def test_own_events_are_printed_with_time_code_and_text():
-    line = f"gateway GATEWAY00001: 2026-09-21 14:13:20Z 0x00C2 {UP}"
+    line = f"gateway GATEWAY00001: 2026-09-21 14:13:20Z 0x00C2 node registered: {UP}"
     assert describe(1, own()) == line
     assert describe(1, own(as_event=True)) == line.replace("0x00C2", "0xC20000")
-    assert describe(1, own(3)) == line + f"; 2026-09-21 14:13:20Z 0x00C2 {UP}" * 2
+    assert describe(1, own(3)) == line + f"; 2026-09-21 14:13:20Z 0x00C2 node registered: {UP}" * 2
 
 
 def test_meters_notifications_are_printed_as_values_or_octets():

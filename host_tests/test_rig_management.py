@@ -35,7 +35,7 @@ from host_tests.peers.gurux_hes import GuruxHes
 from host_tests.peers.hes import OCTET_STRING, UINT16, Hes, Typed
 from host_tests.rig_support.g3 import g3_rig
 from host_tests.test_rig_own_device import get as raw_get
-from tools.hes import reading
+from tools.hes import counters, event_log, reading
 from tools.hes.errors import HesError, HesRefused
 from tools.hes.managing import Desk
 from tools.hes.session import Keys, Session, _Transport
@@ -365,3 +365,19 @@ def test_on_g3_a_node_is_pinged_removed_and_kept_out_and_nothing_is_discovered(p
 def test_every_setting_said_to_be_live_is_taken_by_somebody(rig: Rig) -> None:
     elsewhere = {"firewall", *schema_push.LIVE}  # main.py, app.push_side: they need a WAN
     assert set(LIVE) - set(rig.settings._live) == elsewhere
+
+
+# --- tools.hes log and counters ---
+
+
+def test_hes_shows_the_gateways_own_records_and_counters_by_name(rig: Rig, desk: Desk) -> None:
+    desk.run("set", '{"wan": {"idle_s": 61}}')
+    session = PlainSession(RigWire(rig))
+    session.open_gateway(_KEYS)
+    rows = event_log.rows(session, list(event_log.LOGS))
+    assert [row.number for row in rows] == list(range(len(rows)))
+    title = rig.table.title(1).hex().upper()
+    assert [row.node for row in rows if row.event == "node-up"].count(title) == 1
+    assert [row.details for row in rows if row.event == "setting-changed"] == ["wan.idle_s value=61"]
+    found = {(one.of, one.name): one.value for one in counters.counts(session)}
+    assert found[("power line", "registered")] == 3 and found[("forwarding", "refused-unknown-sap")] == 0

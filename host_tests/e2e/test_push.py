@@ -81,7 +81,7 @@ def test_own_events_are_ciphered_for_the_management_client_when_asked_for(target
         found = received(target, 1)
     assert [one for one in found if one[0] != 1] == [(sap, CLIENT, apdu)]
     said = "".join(describe(1, opened(own)) for source, _, own in found if source == 1)
-    assert f'0x00C2 {{"MeterIdentifier":"{title}"' in said and "gateway-up" in said
+    assert f'0x00C2 node registered: {{"MeterIdentifier":"{title}"' in said and "gateway-up" in said
 
 
 def opened(apdu):

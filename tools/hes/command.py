@@ -10,19 +10,24 @@ import argparse
 import datetime
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
+from tools.hes import counters, reading, table
 from tools.hes import options as command_line
-from tools.hes import reading, table
-from tools.hes.errors import HesError
+from tools.hes.errors import HesError, HesRefused
 from tools.hes.listening import Listener
 from tools.hes.managing import Desk
 from tools.hes.reading import GATEWAY_SAP, Meter, Reading
+from tools.hes.refusals import in_words
 from tools.hes.session import Session, connect
 from tools.hes.wire import Wire
 
 OK, SOME_FAILED, NO_GATEWAY, INTERRUPTED = 0, 1, 2, 130
 _ANSWERS = "answers"
+_NEEDS_KEYS = "the public client may not read that; keys: --sim-keys for the simulator's, else HES_EK, HES_AK"
 _RIGHT_OF_READINGS = frozenset((0, 3))
+_RIGHT_OF_LOG, _RIGHT_OF_COUNTERS = frozenset((0,)), frozenset((2,))
 
 
 def main(arguments: "list[str] | None" = None) -> int:
@@ -67,8 +72,7 @@ def _read(chosen: argparse.Namespace) -> int:
         finally:
             _print_readings(done, len(wanted))
     if not chosen.keys and any("DENIED" in one.error for one in done):
-        print("the public client may not read that; keys: --sim-keys for the simulator's, else HES_EK, HES_AK",
-              file=sys.stderr)
+        print(_NEEDS_KEYS, file=sys.stderr)
     return SOME_FAILED if any(one.error for one in done) else OK
 
 
@@ -98,6 +102,41 @@ def _action(chosen: argparse.Namespace) -> int:
     return OK
 
 
+def _log(chosen: argparse.Namespace) -> int:
+    from tools.hes import event_log  # loads a good part of lib/: not for those who only read meters
+
+    names = [chosen.log] if chosen.log else list(event_log.LOGS)
+    found = _asked(chosen, lambda session: event_log.rows(session, names))
+    cells = [[table.printable(str(cell)) for cell in row] for row in found]
+    print(table.text(["number", "time", "level", "event", "node", "details"], cells, _RIGHT_OF_LOG))
+    return OK
+
+
+def _counters(chosen: argparse.Namespace) -> int:
+    found = _asked(chosen, counters.counts)
+    shown = [one for one in found if chosen.all or one.value]
+    cells = [[one.of, table.printable(one.name), str(one.value)] for one in shown]
+    print(table.text(["of", "counter", "count"], cells, _RIGHT_OF_COUNTERS))
+    if len(shown) < len(found):
+        print(f"{len(found) - len(shown)} others are 0 (--all shows them)")
+    return OK
+
+
+def _asked(chosen: argparse.Namespace, ask: "Callable[[Session], list[Any]]") -> "list[Any]":
+    """What `ask` has of the gateway itself, as management with keys, else as the public client."""
+    with _connect(chosen) as wire:
+        session = Session(wire)
+        try:
+            if chosen.keys:
+                session.open_gateway(chosen.keys)
+            else:
+                session.open_public(GATEWAY_SAP)
+            return ask(session)
+        except HesRefused as error:
+            is_denied = not chosen.keys and "DENIED" in str(error)
+            raise HesRefused(_NEEDS_KEYS if is_denied else in_words(str(error))) from error
+
+
 def _listen(chosen: argparse.Namespace) -> int:
     try:
         listener = Listener(chosen.host, chosen.port, chosen.context)
@@ -121,4 +160,5 @@ def _sap(meter: Meter) -> str:
     return f"0x{meter.sap:04X}"
 
 
-_COMMANDS = {"list": _list, "read": _read, "watch": _watch, "action": _action, "listen": _listen}
+_COMMANDS = {"list": _list, "read": _read, "watch": _watch, "action": _action, "log": _log, "counters": _counters,
+             "listen": _listen}

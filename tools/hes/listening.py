@@ -24,6 +24,10 @@ _EVENT_HEAD_LEN = 11  # tag, no time, class, logical name, attribute
 _NAMES = {0xC2: "event-notification", 0xDB: "general-glo", 0xDC: "general-ded", 0xDD: "general-ciphering",
           0xDF: "general-signing"}
 _HEX_SHOWN = 64
+# Codes of own events (docs/push.md); the text of every other one begins with its name.
+_CODES = {0xC2: "node registered", 0xC3: "node gone", 0xC5: "node without key wants to join", 0xCB: "node lost",
+          0xCC: "node back", 0xD1: "heartbeat"}
+_EVENT_CODE_SHIFT = 16  # in an EventNotification
 
 
 class _Connection(socketserver.StreamRequestHandler):
@@ -107,7 +111,9 @@ def _own(body: Any, tag: int) -> str:
     said = []
     for when, first, second, text in events:
         code = first if tag == _DATA_NOTIFICATION else second
-        said.append(f"{_time(bytes(when))} 0x{code:04X} {bytes(text).decode(errors='replace')}")
+        name = _CODES.get(code if tag == _DATA_NOTIFICATION else code >> _EVENT_CODE_SHIFT)
+        words = bytes(text).decode(errors="replace")
+        said.append(f"{_time(bytes(when))} 0x{code:04X} {f'{name}: ' if name else ''}{words}")
     return f"gateway {bytes(serial).decode(errors='replace')}: " + "; ".join(said)
 
 

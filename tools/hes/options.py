@@ -120,13 +120,20 @@ def parse(arguments: "list[str] | None") -> argparse.Namespace:
     watching.add_argument("--interval", default=60.0, type=_seconds, metavar="S",
                           help="from one reading to the next (default %(default)s s)")
     commands.add_parser("action", parents=[_connection(), _actions()], help="manage the gateway itself")
+    logging = commands.add_parser("log", parents=[_connection()], help="event logs of the gateway itself")
+    logging.add_argument("log", nargs="?", choices=("standard", "security", "communication", "firmware"),
+                         help="this one only (default: all four, in the order of their numbers)")
+    _add_keys(logging, "the public client reads, where dlms.public_reads_all lets it")
+    counting = commands.add_parser("counters", parents=[_connection()], help="what the gateway itself counts")
+    counting.add_argument("--all", action="store_true", help="also those that are 0")
+    _add_keys(counting, "the public client reads, where dlms.public_reads_all lets it")
     listening = commands.add_parser("listen", help="print what gateways push, until Ctrl-C")
     listening.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     listening.add_argument("--port", default=4060, type=_port, help="TCP port (default %(default)s)")
     listening.add_argument("--tls", dest="tls_cert", type=Path, metavar="CERT.pem",
                            help="speak TLS (the gateway's tls.push); our certificate and key, in one file")
     options = _parsed(parser, arguments)
-    options.keys = _keys(parser, options) if options.command in ("read", "watch", "action") else None
+    options.keys = _keys(parser, options) if "sim_keys" in options else None
     options.context = _context(parser, options)
     if options.command == "action":
         _check_action(parser, options)

@@ -14,7 +14,7 @@ from tools.hes.session import GATEWAY_SAP, Keys, Session
 CLOCK, ENERGY = (8, "0.0.1.0.0.255"), (3, "1.0.1.8.0.255")
 _SAP_LIST, _NODE_LIST = (17, "0.0.41.0.0.255"), (1, "0.0.128.3.0.255")
 SERIAL = (1, "0.0.96.1.0.255")
-_NODE_SAP, _NODE_STATE = 0, 3  # elements of a node's structure (docs/sap1.md)
+_NODE_SAP, _NODE_TITLE, _NODE_STATE = 0, 1, 3  # elements of a node's structure (docs/sap1.md)
 _STATES = {1: "assigned", 2: "online", 3: "lost"}
 _UNSPECIFIED_YEAR, _UNSPECIFIED = 0xFFFF, 0xFF
 _WATT_HOUR = 30
@@ -75,6 +75,14 @@ def sap_list(session: Session, states: "dict[int, str] | None" = None) -> "list[
         raise HesError("the SAP list is not one") from error
 
 
+def titles(session: Session) -> "dict[int, str]":
+    """SAP -> title by the gateway's own node list, over the association that is open; empty where it has none."""
+    try:
+        return {int(row[_NODE_SAP]): bytes(row[_NODE_TITLE]).hex().upper() for row in session.get(*_NODE_LIST, 2)}
+    except (HesRefused, TypeError, ValueError, IndexError):
+        return {}
+
+
 def _states(session: Session) -> "dict[int, str]":
     """SAP -> state by the gateway's own node list; empty where the gateway has none."""
     try:
@@ -106,7 +114,7 @@ def read(session: Session, meter: Meter, keys: "Keys | None", is_energy_wanted: 
             session.open(meter.sap, keys)
         else:
             session.open_public(meter.sap)
-        reading = reading._replace(time=_time(session.get(*CLOCK, 2)))
+        reading = reading._replace(time=moment(session.get(*CLOCK, 2)))
         if is_energy_wanted:
             reading = reading._replace(energy=_energy(session.get(*ENERGY, 2), session.get(*ENERGY, 3)))
     except WireClosed:
@@ -126,7 +134,8 @@ def _release(session: Session) -> None:
         return  # what matters was said before
 
 
-def _time(octets: object) -> str:
+def moment(octets: object) -> str:
+    """A date-time of 12 octets, what is not specified as question marks."""
     if not isinstance(octets, (bytes, bytearray)) or len(octets) != 12:
         raise HesError(_NOT_TRANSFERABLE)
     year = int.from_bytes(octets[:2], "big")
