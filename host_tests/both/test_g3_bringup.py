@@ -180,6 +180,21 @@ def test_a_refused_key_or_address_climbs_the_ladder_and_a_refused_nicety_does_no
         assert bench.named("reset_soft" if is_needed else "config_refused") >= 1
 
 
+def test_what_the_modem_refuses_is_told_with_its_status_and_silence_is_no_refusal():
+    """A band it has not: STATUS 3 to INITIALIZE; NETWORK_START without success, seven times; nothing at all."""
+    for command, reply, told in ((0x0A, b"\x00\x03\x0a", (10, 3)), (0x0D, b"\x22\xa2", (13, 0xA2)), (0x0A, b"", None)):
+        bench = G3Bench()
+        records = []
+        bench.segment._shared.record = lambda level, event, *numbers, records=records: records.append((event, numbers))
+
+        def refuse(request, bench=bench, command=command, reply=reply):
+            return reply if request[0] == command else bench.answer(request)
+
+        bench.start().serve(90000, lambda bench=bench: bench.named("reset_soft") > 0, refuse)
+        expected = [] if told is None else [(events.MODEM_REFUSED, told)]
+        assert records == expected + [(events.MODEM_RESET, (0,))]
+
+
 def test_a_silent_modem_goes_from_soft_reset_to_the_reset_line_to_power_and_rests():
     bench = G3Bench().start()
     log = []

@@ -86,6 +86,7 @@ IMAGE_NOT_INSTALLED = const(73)
 CLOCK_JUMPED = const(74)
 LOG_DAMAGED = const(75)
 LOG_FAILED = const(76)
+MODEM_REFUSED = const(77)
 
 # Which of the four logs keeps a record: the standard log what is named nowhere here.
 _STANDARD = const(0)
@@ -102,7 +103,7 @@ _COMMUNICATION_EVENTS = (
     NODE_UP, NODE_LOST, NODE_BACK, NODE_GONE, NODE_RESTORED, MODEM_UP, MODEM_DOWN, MODEM_RESET, MODEM_FAILED,
     MODEM_CONFIG_MISMATCH, DISCOVERY_ROUND, REPEATER_CALL, WAN_OPEN, WAN_CLOSED, WAN_REFUSED, WAN_BAD_HEADER,
     WAN_BAD_LENGTH, PUSH_DROPPED, PAN_STARTED, PAN_CONFLICT, PAN_FOREIGN, JOINED, NODE_LEFT, NODE_KICKED,
-    JOIN_IN_REKEY, JOIN_TABLE_FULL, JOIN_FAILED, JOIN_MISMATCH, PING_ENDED,
+    JOIN_IN_REKEY, JOIN_TABLE_FULL, JOIN_FAILED, JOIN_MISMATCH, PING_ENDED, MODEM_REFUSED,
 )  # fmt: skip
 _FIRMWARE_EVENTS = (IMAGE_INITIATED, IMAGE_VERIFIED, IMAGE_FAILED, IMAGE_NOT_INSTALLED)
 
@@ -214,4 +215,5 @@ FORMATS = (
     "clock-jumped shift={a}",
     "log-damaged lost={a}",
     "log-failed",
+    "modem-refused command={a} status={b} (status 3 of command 10: it has another band than g3.band)",
 )

@@ -167,6 +167,8 @@ class Bringup:
             self._enter(now, AGAIN_LATER)
         else:
             self._shared.counters.inc(counts.CONFIG_FAILED)
+            if result != cmds.CMD_TIMEOUT:
+                self._shared.record(WARNING, events.MODEM_REFUSED, self._command.code, mv[off])
             self._climb(now)
 
     def _soft_done(self, now: int, result: int, mv: memoryview, off: int, n: int) -> None:
