@@ -4,6 +4,7 @@
 from g3_bench import EUI, EUI_2, G3Bench, octets
 from plc_fakes import at
 
+from plc.g3 import echo as ec
 from plc.g3 import shared
 from plc.medium import (
     DONE_NO_REPLY,
@@ -306,6 +307,26 @@ def test_a_ping_waits_until_nobody_waits_for_the_modem_and_ends_when_that_never_
     assert bench.segment.probes.ping(at(bench.ms), 0)
     bench.wait(31000, lambda: bool(bench.events))
     assert bench.events == [(shared.PING_FAILED, EUI, 0)] and not pings(bench.taken())
+
+
+def test_a_ping_whose_confirm_is_lost_keeps_nobodys_data_waiting_for_it():
+    bench = up((EUI, EUI_2), handles=1)
+    offers = []
+    bench.sink.on_free_do = offers.append
+    assert bench.segment.probes.ping(at(bench.ms), 0)
+    bench.wait(10)
+    assert pings(bench.taken()) and not bench.submit(1)
+    offers.clear()
+    bench.wait(3100)
+    assert offers and bench.submit(1) and not bench.events
+    bench.taken()
+    bench.confirm()
+    bench.says("1E 00 00")  # late, after all
+    assert bench.segment.traffic.echo.state == ec.AIR
+    bench = up(handles=1)
+    assert bench.segment.probes.ping(at(bench.ms), 0)
+    bench.wait(61000, lambda: bool(bench.events))
+    assert bench.events == [(shared.PING_FAILED, EUI, 0)]
 
 
 def test_a_ping_without_a_route_asks_for_one_beside_the_data_and_goes_once_more():

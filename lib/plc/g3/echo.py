@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HANDLE = const(0)  # APDUs use 1..255
 _WAIT_MS = const(30000)
+_LATE_MS = const(3000)  # no frame takes so long to its confirm
 _HEAD_LEN = const(6)
 _PACKET_LEN = const(56)
 LOST = const(-1)
@@ -72,7 +73,12 @@ class Echo:
         self._modem.link.send(adp.PROTOCOL_ADP, mv, _HEAD_LEN + length)
         self.state = REQUESTED
         self._sent_at = now
-        self._due = ticks_add(now, self._confirm_ms)
+        self._due = ticks_add(now, _LATE_MS)
+        self._limit = ticks_add(now, self._confirm_ms)
+
+    def has_handle(self) -> bool:
+        """The modem is at it. NOTE: a confirm lost on the UART stopped everybody's data for a minute."""
+        return self.state == REQUESTED and self._due != self._limit
 
     def on_confirm(self, now: int, status: int) -> None:
         """DATA_CONFIRM for it."""
@@ -95,8 +101,8 @@ class Echo:
         """It has waited long enough."""
         if self.state == IDLE or ticks_diff(now, self._due) < 0:
             return
-        if self.state == WANTED and ticks_diff(now, self._limit) < 0:
-            self._due = self._limit  # whoever makes room asks before that
+        if self.state != AIR and ticks_diff(now, self._limit) < 0:
+            self._due = self._limit  # WANTED: whoever makes room asks before that
         else:
             self._end(now, LOST)
 

@@ -282,7 +282,7 @@ class Traffic:
     # --- inside ---
 
     def _handles_full(self) -> bool:
-        requested = self.count(fl.REQUESTED) - fl.searching(self.flights) + (self.echo.state == ec.REQUESTED)
+        requested = self.count(fl.REQUESTED) - fl.searching(self.flights) + self.echo.has_handle()
         return requested >= self._settings["handles"]
 
     def _may_give(self, flight: "Flight") -> bool:
