@@ -316,3 +316,14 @@ def test_a_rekey_of_nobody_tells_the_modem_one_thing_after_the_other():
     assert sets[-1] == octets("3C 00000003 0001 10") + new_key and octets("16 00000071 0001 10") + new_key in sets
     assert [request[8:] for request in sets if request[:5] == octets("3C 00000006")] == [b"\x00\x0e", b"\x00\x3c"]
     assert bench.named("confirm_lost") == 0 and bench.segment.record.key(1) == new_key
+
+
+def test_who_answers_a_rekey_just_after_it_was_given_up_is_not_expelled():
+    euis = [bytes([0, i]) * 4 for i in range(1, 6)]
+    bench = up(euis)
+    bench.segment.rekey.begin(at(bench.ms))
+    answer_all(bench, euis)
+    assert bench.events[-1] == (shared.REKEY_DONE, b"", 5) and not bench.segment.rekey.is_on
+    bench.taken()
+    bench.says(b"\x48" + euis[2] + b"\xff\xff")
+    assert [request for request in bench.taken() if request[0] == 0x3E] == [] and bench.named("join_mismatch") == 0

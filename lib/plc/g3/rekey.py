@@ -243,6 +243,7 @@ class Rekey:
         """Most would be left behind (no PSKs here, a blackout): the key in use stays, the new one is overwritten."""
         self._carrier.rekey_cancel(now)
         self.phase = IDLE
+        self._ended_s = self._shared.seconds(now)  # late answers may still come, their short address meaningless
         self._grace_due = now
         self._record.is_rekeying = False
         self._record.save()
