@@ -194,6 +194,20 @@ def test_who_is_blocked_while_he_joins_is_expelled_when_he_is_through():
     assert bench.named("joined") == 0 and bench.nodes.state(0) != NODE_ONLINE and bench.sink.take() == []
 
 
+def test_the_row_of_a_node_that_is_being_looked_for_is_not_handed_over_until_nobody_was_found():
+    # Found then, it made the other one be there: what it answers would have gone out under the other's name.
+    bench = up(unverified_max=1, lost_after=1, join_timeout_s=30)
+    bench.feed(JOIN_REQUEST).wait(31000)
+    bench.segment.links.failed(0)
+    assert bench.segment.watch.request_path(at(bench.ms), 0)
+    bench.wait(300)
+    assert bench.taken()[-1] == octets("15 0001 0F")
+    bench.says("47 0011223344556688")
+    assert bench.taken() == [octets("42 0011223344556688 FFFF")]
+    bench.says("2C A6 0001 0000 0F 00 00").says("47 0011223344556688")
+    assert bench.taken()[-1] == octets("42 0011223344556688 0001") and bench.nodes.find(EUI_2) == 0
+
+
 def test_the_row_of_a_node_that_is_joining_is_not_handed_over_to_the_next():
     # Sought in vain, it tries anew; the next one asks before it is through.
     bench = up(unverified_max=1, lost_after=1, join_timeout_s=30)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plc.contract import Nodes
-    from plc.g3.links import Links
     from plc.g3.outside import Outside
     from plc.g3.shared import Shared
+    from plc.g3.watch import Watch
 
 _PSK_LEN = const(16)
 NOBODY = const(-1)
@@ -32,10 +32,11 @@ class Gate:
 
     is_joining: "Callable[[memoryview], bool]"
 
-    def __init__(self, nodes: "Nodes", links: "Links", outside: "Outside", shared: "Shared") -> None:
+    def __init__(self, nodes: "Nodes", watch: "Watch", outside: "Outside", shared: "Shared") -> None:
         self.psk = memoryview(bytearray(_PSK_LEN))
         self._nodes = nodes
-        self._links = links
+        self._watch = watch
+        self._links = watch.links
         self._access = outside.access
         self._psks = outside.psks
         self._shared = shared
@@ -112,7 +113,9 @@ class Gate:
         return NOBODY
 
     def _is_left(self, row: int) -> bool:
-        """No join of its node is under way."""
+        """No join of its node is under way, nor is it looked for: found, it would have passed for the next one."""
+        if row == self._watch.row:
+            return False
         eui64 = memoryview(bytearray(self._nodes.title_len))
         self._nodes.title_into(row, eui64, 0)
         return not self.is_joining(eui64)

@@ -52,7 +52,7 @@ class Joins:
         outside: "Outside",
         shared: "Shared",
     ) -> None:
-        self.gate = Gate(nodes, watch.links, outside, shared)
+        self.gate = Gate(nodes, watch, outside, shared)
         self.pending = Pending(shared)
         self.gate.is_joining = self.pending.has
         self.carrier = self

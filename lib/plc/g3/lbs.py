@@ -66,7 +66,7 @@ class Lbs:
     ) -> None:
         if outside.encrypt_block is None:
             raise LocalError("g3: dialect L needs encrypt_block")
-        self.gate = Gate(nodes, watch.links, outside, shared)
+        self.gate = Gate(nodes, watch, outside, shared)
         self.sessions = Sessions(modem, shared.settings)
         self.gate.is_joining = self.sessions.has
         self.carrier = LbsRekey(self, modem, nodes, shared.settings)
