@@ -4,7 +4,8 @@
 from app_fakes import Wan, settle
 from fakes import wpdu
 
-from app.firewall import DLMS, LOCAL, TLS, Firewall, parse
+from app.firewall import DLMS, LOCAL, TLS, Firewall, parse, parse_all
+from app.own_firewall import firewall_object
 from app.sessions import Listener
 
 
@@ -139,3 +140,12 @@ async def test_the_only_session_there_is_stays_with_who_has_it():
     first = await wan.connect(peer=("10.0.0.66", 1))
     second = await wan.connect(peer=("10.0.0.1", 1))
     assert second.is_closed and not first.is_closed
+
+
+def test_rules_that_are_changed_while_they_are_read_end_the_read_and_strangers_do_not():
+    wall = Firewall([])
+    value = firewall_object({"firewall": []}, wall).value(2)
+    mark = value.begin()
+    assert not wall.allows(DLMS, _ip("8.8.8.8")) and value.is_intact(mark, 0)
+    wall.use(parse_all(["deny any any"]))
+    assert not value.is_intact(mark, 0) and value.is_intact(value.begin(), 0)

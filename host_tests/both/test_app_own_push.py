@@ -29,6 +29,9 @@ class Side:
     def push_now(self):
         self.pushed += 1
 
+    def last_crc(self):
+        return self.pushed
+
     def write_last(self, writer):
         writer.null()
 
@@ -159,3 +162,12 @@ def test_the_method_pushes_now_when_there_is_somebody_to_push_to():
     reader.open(memoryview(b"\x09\x01x"), 0, 3)
     assert raises(RemoteError, bench.objects[0].method(1), NOW, reader, Writer()) and side.pushed == 1
     assert bench.objects[3].logical_name == b"\x00\x00\x80\x02\x01\xff" and bench.get(2, 3) == "00"
+
+
+def test_another_event_pushed_while_the_last_one_is_read_ends_the_read():
+    side = Side()
+    value = Bench(side=side).objects[3].value(2)
+    mark = value.begin()
+    assert value.is_intact(mark, 0)
+    side.push_now()
+    assert not value.is_intact(mark, 0)

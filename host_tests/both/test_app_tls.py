@@ -400,11 +400,15 @@ async def test_a_session_that_ends_in_a_pause_gives_the_line_back():
 async def test_a_certificate_that_is_replaced_or_taken_back_while_it_is_read_ends_the_read():
     identity, _ = _identity()
     identity.load()
-    own, ca = [one.value(2) for one in tls_objects(identity)[1:]]
+    state, own, ca = [one.value(2) for one in tls_objects(identity)]
     marks = own.begin(), ca.begin()
     assert own.is_intact(marks[0], 0) and ca.is_intact(marks[1], 0)
+    before = state.begin()
+    assert state.is_intact(before, 0)
     await _changed(identity, _OTHER, None)
-    assert not own.is_intact(marks[0], 0)
+    assert not own.is_intact(marks[0], 0) and not state.is_intact(before, 0)
+    before, identity.last_result = state.begin(), tls_identity.NOT_A_PAIR
+    assert not state.is_intact(before, 0)  # its text is of another length
     mark = own.begin()
     identity._take_back()
     assert not own.is_intact(mark, 0)

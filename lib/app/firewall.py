@@ -70,10 +70,12 @@ class Firewall:
     def __init__(self, rules: "list[str]") -> None:
         self._rules = parse_all(rules)
         self.denied = [0] * len(SERVICES)
+        self.changes = 0  # of the rules
 
     def use(self, rules: "list[Rule]") -> None:
         """From now on these (of `parse_all`), for connections that come; those that are open stay."""
         self._rules = rules
+        self.changes += 1
 
     def allows(self, service: int, peer: "bytes | bytearray | memoryview") -> bool:
         """May the IPv4 address `peer` (4 octets; empty = not known) use `service`? Counts a no."""

@@ -39,6 +39,6 @@ class _Rules:
 
 def firewall_object(config: "Config", firewall: "Firewall") -> "CosemObject":
     """0-0:128.5.3: the rules, first match decides, and what they turned away."""
-    item = basic.data(obis(0, 0, 128, 5, 3), Encoded(_Rules(config, firewall).encode))
+    item = basic.data(obis(0, 0, 128, 5, 3), Encoded(_Rules(config, firewall).encode, lambda: firewall.changes))
     item.readers = ROLE_KEYED
     return item

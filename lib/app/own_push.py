@@ -48,7 +48,7 @@ class OwnPush:
     def special(self, key: int, attribute: int) -> "Value":
         """ActiveSource: what is pushed, and the event pushed last."""
         if key == push_setup.LAST_EVENT and self._side is not None:
-            return Encoded(self._side.own.write_last)
+            return Encoded(self._side.own.write_last, self._side.own.last_crc)
         return push_setup.object_list()
 
     def value(self, key: int, attribute: int, field: int, item: int) -> "int | bytes":

@@ -29,6 +29,10 @@ class _Tls:
         """So often has it changed."""
         return self._identity.changes
 
+    def state(self) -> int:
+        """Another number when the state is another."""
+        return self._identity.changes << 8 | self._identity.last_result
+
     def encode_state(self, writer: "Writer") -> None:
         """structure{result, its text, SHA-256 of our certificate, SHA-256 of the CA}; empty = none."""
         identity = self._identity
@@ -64,7 +68,7 @@ class _Tls:
 def tls_objects(identity: "TlsIdentity") -> "list[CosemObject]":
     """0-0:128.5.0 state, .1 certificate (with its key when written), .2 CA."""
     source = _Tls(identity)
-    state = basic.data(obis(0, 0, 128, 5, 0), Encoded(source.encode_state))
+    state = basic.data(obis(0, 0, 128, 5, 0), Encoded(source.encode_state, source.state))
     own = basic.data(obis(0, 0, 128, 5, 1), Encoded(source.encode_certificate, source.changes))
     ca = basic.data(obis(0, 0, 128, 5, 2), Encoded(source.encode_ca, source.changes))
     own.writable(2, ROLE_MANAGEMENT, source.set_own)

@@ -9,7 +9,7 @@ Law: what a stranger can provoke, on the WAN or the line, never gets to flash.
 """
 
 import struct
-from binascii import hexlify
+from binascii import crc32, hexlify
 
 from micropython import const
 
@@ -190,6 +190,10 @@ class OwnEvents:
         """A notification of something that is not in the log; `stamp` = wall seconds (it happened, now)."""
         struct.pack_into(_ROW, self.rows, 0, stamp[0], event, NO_NODE, a, b)
         return self.encode(self.rows, 1, dst, stamp[1])[0]
+
+    def last_crc(self) -> int:
+        """Another number when another event has been pushed."""
+        return crc32(self.last)  # type: ignore[no-any-return]
 
     def write_last(self, writer: "Writer") -> None:
         """The event pushed last, as structure{SAP, event}."""
