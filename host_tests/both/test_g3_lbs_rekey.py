@@ -72,3 +72,13 @@ def test_a_stranger_cannot_break_a_members_rekey():
     assert session.state == lbs_session.WAIT_2
     bench.hears(JOINING).hears(MESSAGE_2)
     assert session.state == lbs_session.WAIT_2 and bench.named("auth_bad_mac_p") == 0
+
+
+def test_who_answers_after_a_rekey_was_given_up_is_sent_no_empty_parameters():
+    bench = LbsBench((EUI,), rekey__timeout_s=10)
+    bench.segment.rekey.begin(at(bench.ms))
+    bench.serve(limit_ms=400000, until=lambda: not bench.segment.rekey.is_on)
+    assert bench.segment.rekey.missed_cnt == 1 and bench.segment.record.active == 0
+    bench.said()
+    bench.hears(MESSAGE_2, src=1)
+    assert bench.said() == [] and bench.named("lbp_replay") == 1

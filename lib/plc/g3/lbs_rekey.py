@@ -78,12 +78,12 @@ class LbsRekey:
         value = pib.number_octets(index, 1)
         self._index.load_set(pib.SPACE_ADP, pib.ACTIVE_KEY_INDEX, 0, value, self._timeout_ms)
         self._modem.desk.push(now, self._index)
-        self.parameters = b""
+        self._forget()
         return True
 
     def rekey_cancel(self, now: int) -> None:
         """The key in use stays; nobody is told."""
-        self.parameters = b""
+        self._forget()
 
     def rekey_drop(self, now: int, index: int, nonsense: bytes) -> None:
         """Overwrite the old key in the coordinator's table; `rekey.old_key_dropped`."""
@@ -97,6 +97,11 @@ class LbsRekey:
             self._server.rekey.old_key_dropped(is_ok)
         elif command is self._index:
             self._server.rekey.ended(now, is_ok)
+
+    def _forget(self) -> None:
+        """NOTE: a node that answers now would be sent a message without parameters, and be declined as a joiner."""
+        self.parameters = b""
+        self._server.sessions.end_rekeys()
 
     def _open(self, now: int, row: int) -> "Session | None":
         sessions = self._server.sessions

@@ -111,6 +111,12 @@ class Sessions:
         for session in self._pool:
             session.close()
 
+    def end_rekeys(self) -> None:
+        """Those with nodes of the network are."""
+        for session in self._pool:
+            if session.is_rekey:
+                session.close()
+
     # --- frames ---
 
     def say(self, now: int, session: "Session", state: int, nsdu: bytes) -> None:
