@@ -327,3 +327,17 @@ def test_who_answers_a_rekey_just_after_it_was_given_up_is_not_expelled():
     bench.taken()
     bench.says(b"\x48" + euis[2] + b"\xff\xff")
     assert [request for request in bench.taken() if request[0] == 0x3E] == [] and bench.named("join_mismatch") == 0
+
+
+def test_a_rekey_given_up_at_once_leaves_the_modem_its_usual_slot_time():
+    bench = up((EUI,), psks=PskCache(4, 3600), rekey__tries=1)
+    bench.sent = []
+    bench.segment.rekey.begin(at(bench.ms))
+    for _ in range(40):
+        answers = [bench.answer(request) for request in bench.taken()]
+        bench.wait(200)
+        for answer in answers:
+            if answer:
+                bench.says(answer)
+    assert not bench.segment.rekey.is_on
+    assert [request[8:] for request in bench.sent if request[:5] == octets("3C 00000006")] == [b"\x00\x0e", b"\x00\x3c"]

@@ -66,6 +66,7 @@ class Joins:
         self._key = Command(self)
         self._old_key = Command(self)
         self._time = Command(self, 16)
+        self._slot_s = self._told_s = 0  # how long the modem is to hold a slot, and what it was told last
 
     def frame_table(self) -> "dict[int, FrameHandler]":
         """Messages of the modem that are ours."""
@@ -203,6 +204,9 @@ class Joins:
             self.rekey.ready(now, is_ok)
         elif command is self._old_key:
             self.rekey.old_key_dropped(is_ok)
+        elif command is self._time:
+            if result != cmds.CMD_DOWN and self._told_s != self._slot_s:  # it has changed meanwhile
+                self._tell_slot_time(now)
         elif command is self._key and self._key.mv[0] == adp.LBP_SET:
             self.rekey.ended(now, is_ok)
 
@@ -223,10 +227,10 @@ class Joins:
     def rekey_end(self, now: int, index: int, gmk: memoryview) -> bool:
         """The coordinator itself switches; the last word is a request that is confirmed.
 
-        NOTE: with no node to serve, the end is there before the modem has confirmed the beginning: its requests, which
-        are the same objects, would be written over.
+        NOTE: with no node to serve, the end is there before the modem has confirmed the beginning: its request, which
+        is the same object, would be written over.
         """
-        if self._modem.desk.has(self._key) or self._modem.desk.has(self._time):
+        if self._modem.desk.has(self._key):
             return False
         self._slot_time(now, self._shared.settings["lbp_timeout_s"])
         self._flag(adp.SET_REKEY_PHASE, 0)
@@ -254,8 +258,14 @@ class Joins:
         NOTE: a silent node holds one for two of them, and with none free the modem passes over a REKEY
         without a word: a few silent nodes would cost others their tries.
         """
+        self._slot_s = max(seconds, 1)
+        if not self._modem.desk.has(self._time):
+            self._tell_slot_time(now)
+
+    def _tell_slot_time(self, now: int) -> None:
+        self._told_s = self._slot_s
         timeout_ms = self._shared.settings.timeout_ms("request_timeout_ms")
-        value = pib.number_octets(max(seconds, 1), 2)
+        value = pib.number_octets(self._slot_s, 2)
         self._time.load_set(pib.SPACE_LBP, pib.LBP_MSG_TIMEOUT, 0, value, timeout_ms)
         self._modem.desk.push(now, self._time)
 
