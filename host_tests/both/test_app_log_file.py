@@ -27,7 +27,7 @@ CLOCK_COLUMN = b"\x02\x04\x12\x00\x08\x09\x06\x00\x00\x01\x00\x00\xff\x0f\x02\x1
 STRANGERS = (
     events.TABLE_FULL, events.TASK_DIED, events.TASK_STALLED, events.JOURNAL_FAILED, events.LOG_FAILED,
     events.JOIN_UNKNOWN, events.JOIN_NOT_LISTED, events.JOIN_FORGED, events.REKEY_MISSED, events.REKEY_WANTS_PSK,
-    events.OWN_ASSOCIATED, events.OWN_AUTHENTICATION_FAILED, events.OWN_LOCKED, events.OWN_REPLAY,
+    events.OWN_AUTHENTICATION_FAILED, events.OWN_LOCKED, events.OWN_REPLAY,
     events.WAN_OPEN, events.WAN_CLOSED, events.WAN_REFUSED, events.WAN_BAD_HEADER, events.WAN_BAD_LENGTH,
     events.NODE_UP, events.NODE_LOST, events.NODE_BACK, events.NODE_GONE, events.MODEM_UP, events.MODEM_DOWN,
     events.MODEM_RESET, events.PUSH_DROPPED, events.JOIN_FAILED, events.JOIN_TABLE_FULL, events.JOIN_MISMATCH,
@@ -216,7 +216,7 @@ def test_a_log_with_less_or_more_room_than_before_keeps_the_newest():
 
 def test_an_early_restart_loses_nothing_that_was_saved_for_it():
     start = Start(RamStore())
-    start.add(events.OWN_LOCKED)  # which would wait for an hour
+    start.add(events.OWN_LOCKED)  # which makes no write by itself
     start.file.save()
     assert len(Start(start.store).rows(SECURITY)) == 1
 
@@ -224,23 +224,30 @@ def test_an_early_restart_loses_nothing_that_was_saved_for_it():
 # --- who makes it write ---
 
 
-def test_what_a_stranger_causes_waits_for_the_next_of_the_gateways_own_or_an_hour():
+def test_what_a_stranger_causes_makes_no_write_and_goes_with_the_next_of_the_gateways_own():
     start = Start(RamStore())
     start.add(events.OWN_LOCKED)
-    assert [start.at(second) for second in (1, 1800, 3599)] == [0, 0, 0]
-    assert start.at(3600) == 1
-    start.add(events.OWN_LOCKED)
-    start.at(3700)
+    assert [start.at(second) for second in (1, 3600, 30 * HOUR)] == [0, 0, 0]
     start.add(events.KEYS_CHANGED)
-    assert start.at(3701) == 2 and len(start.store.files[FILE]) == 3 * 24
+    assert start.at(30 * HOUR + 1) == 1 and len(start.store.files[FILE]) == 2 * 24
     start.add(events.OWN_LOCKED)
-    assert start.at(7300) == 2 and start.at(7301) == 3  # an hour after whatever was written last
-    assert [start.at(7301 + hour * HOUR) for hour in range(1, 9)] == [3] * 8  # nothing waits
+    assert start.at(40 * HOUR) == 1
+
+
+def test_who_has_come_in_with_keys_is_on_flash_within_an_hour():
+    start = Start(RamStore())
+    start.add(events.OWN_LOCKED)
+    start.add(events.OWN_ASSOCIATED)
+    assert [start.at(second) for second in (1, 1800, 3599)] == [0, 0, 0]
+    assert start.at(3600) == 1 and len(start.store.files[FILE]) == 2 * 24
+    start.add(events.OWN_ACTION, 1003, WARNING)  # refused
+    assert start.at(7199) == 1 and start.at(7200) == 2  # an hour after whatever was written last
+    assert [start.at(7200 + hour * HOUR) for hour in range(1, 9)] == [2] * 8  # nothing waits
 
 
 def test_every_event_that_makes_a_write_at_once_is_one_no_stranger_can_cause():
-    """Whoever adds an event decides: here, when it takes the gateway itself or keys; else base.events._UNHURRIED."""
-    assert [event for event in range(len(events.FORMATS)) if events.urgency(event, False) > 1] == sorted(
+    """Whoever adds an event decides: here, when it takes the gateway itself or keys; else base.events._OF_STRANGERS."""
+    assert [event for event in range(len(events.FORMATS)) if events.urgency(event, False) > 2] == sorted(
         (
             events.GATEWAY_UP, events.NODES_RESTORED, events.CONFIG_BAD, events.JOURNAL_TORN, events.JOURNAL_DAMAGED,
             events.WATCHDOG, events.LOG_DAMAGED, events.ACCESS_DAMAGED, events.FACTORY_RESET_DONE,
@@ -254,12 +261,12 @@ def test_every_event_that_makes_a_write_at_once_is_one_no_stranger_can_cause():
     )  # fmt: skip
 
 
-def test_no_event_of_strangers_is_urgent():
+def test_no_event_of_strangers_makes_a_write():
     assert [event for event in STRANGERS if events.urgency(event, False) > 1] == []
-    assert [events.urgency(event, True) for event in (events.OWN_SET, events.OWN_ACTION)] == [1, 1]
+    assert [events.urgency(event, True) for event in (events.OWN_SET, events.OWN_ACTION)] == [2, 2]
 
 
-def test_a_hundred_thousand_events_of_strangers_make_three_writes_in_three_hours():
+def test_a_hundred_thousand_events_of_strangers_make_no_write_in_three_hours():
     start = Start(RamStore())
     start.add(events.GATEWAY_UP)
     assert start.at(1) == 1
@@ -269,11 +276,11 @@ def test_a_hundred_thousand_events_of_strangers_make_three_writes_in_three_hours
         for _ in range(10):
             start.add(STRANGERS[made % len(STRANGERS)], made, WARNING)
             made += 1
-        start.add((events.OWN_SET, events.OWN_ACTION)[second & 1], 16003, WARNING)  # refused
         start.at(second)
     assert made > 100000
-    assert start.file.writes - writes == 3
-    assert len(start.store.files[FILE]) - octets <= 3 * 64 * 24  # no more than RAM holds, each time
+    assert start.file.writes == writes and len(start.store.files[FILE]) == octets
+    start.file.save()  # the next of the gateway's own
+    assert len(start.store.files[FILE]) - octets <= 64 * 24  # no more than RAM holds
     assert len(Start(start.store).rows(SECURITY)) == 16
 
 

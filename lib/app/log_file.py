@@ -5,8 +5,8 @@ File events.log, records of 24 octets: a row of base.log, dated where a clock kn
 number of the layout. Appended to in one flush; written anew beside the old one, and renamed over it, when it has
 grown to _FILE_MOST records, when what it says no longer holds, or when its tail may be half a record.
 Law: what the gateway itself or somebody with keys caused is on flash a second later, 32 writes at once and one more
-each 10 minutes at most. What others can cause (base.events.urgency 1) goes with it, or once an hour: nothing they do,
-and however often, makes a write more. A record that is damaged costs no other; it is counted.
+each 10 minutes at most; who has come in with keys, or was refused something, within an hour. What strangers can cause
+(base.events.urgency 1) goes with these and makes no write. A record that is damaged costs no other; it is counted.
 """
 
 import struct
@@ -61,7 +61,7 @@ class LogFile:
         self._is_stale = False  # the file has to be written anew
         self._has_failed = False
         self._allowance = Allowance(_BURST, _REFILL_S)
-        self._next_s = _RIDE_S  # uptime at which what waits is written, come what may
+        self._next_s = _RIDE_S  # uptime at which what waits may be written whatever the allowance says
         self._rest_until_s = 0
         self.writes = 0
         self.damaged = 0  # records `restore` could not read
@@ -88,14 +88,14 @@ class LogFile:
     def on_deadline(self, now: int) -> None:
         """Write what has to be written."""
         log = self._log
-        if not log.urgency or log.now_s < self._rest_until_s:
+        if log.urgency < 2 or log.now_s < self._rest_until_s:
             return
-        if log.now_s >= self._next_s or (log.urgency > 1 and self._allowance.take(log.now_s)):
+        if log.now_s >= self._next_s or (log.urgency > 2 and self._allowance.take(log.now_s)):
             self.save()
 
     def save(self) -> None:
         """Put on flash what is not there; a restart has been asked for, or it is time."""
-        if self._log.urgency > 2:
+        if self._log.urgency > 3:
             self._is_stale = True
         left = sum([len(self._serials(category, self._written[category])) for category in _KEPT])
         if not left and not self._is_stale:

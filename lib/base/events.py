@@ -107,10 +107,10 @@ _COMMUNICATION_EVENTS = (
 )  # fmt: skip
 _FIRMWARE_EVENTS = (IMAGE_INITIATED, IMAGE_VERIFIED, IMAGE_FAILED, IMAGE_NOT_INSTALLED)
 
-# What others can cause, keys or not, or what comes of a flash that refuses: no reason to write flash at once.
-_UNHURRIED = (
+# What somebody without keys can cause, or what comes of a flash that refuses: no reason to write flash.
+_OF_STRANGERS = (
     TABLE_FULL, TASK_DIED, TASK_STALLED, JOURNAL_FAILED, LOG_FAILED, JOIN_UNKNOWN, JOIN_NOT_LISTED, JOIN_FORGED,
-    REKEY_MISSED, REKEY_WANTS_PSK, OWN_ASSOCIATED, OWN_AUTHENTICATION_FAILED, OWN_LOCKED, OWN_REPLAY,
+    REKEY_MISSED, REKEY_WANTS_PSK, OWN_AUTHENTICATION_FAILED, OWN_LOCKED, OWN_REPLAY,
 )  # fmt: skip
 
 
@@ -124,17 +124,17 @@ def category(event: int) -> int:
 
 
 def urgency(event: int, is_refusal: bool) -> int:
-    """How soon a record has to be on flash (app.log_file): 0 never, 1 with another or in an hour, 2 now.
+    """How soon a record has to be on flash (app.log_file): 0 never, 1 when others go, 2 within an hour, 3 now.
 
-    3: now, and with it all others anew: they are dated by a clock that was wrong.
+    4: now, and with it all others anew: they are dated by a clock that was wrong.
     """
     if event in _COMMUNICATION_EVENTS:
         return 0
-    if is_refusal and (event == OWN_SET or event == OWN_ACTION):  # nothing has changed
+    if event in _OF_STRANGERS:
         return 1
-    if event in _UNHURRIED:
-        return 1
-    return 3 if event == CLOCK_JUMPED else 2
+    if event == OWN_ASSOCIATED or (is_refusal and (event == OWN_SET or event == OWN_ACTION)):  # nothing has changed
+        return 2
+    return 4 if event == CLOCK_JUMPED else 3
 
 
 FORMATS = (

@@ -79,7 +79,7 @@ class Log:
     def clear(self, category: int) -> None:
         """Forget the records of a category; serial numbers go on."""
         self._firsts[category] = self._nexts[category]
-        self.urgency = 3  # NOTE: not left to the record of it, which the set level may drop
+        self.urgency = 4  # NOTE: not left to the record of it, which the set level may drop
 
     def add(self, level: int, event: int, node: int = NO_NODE, a: int = 0, b: int = 0) -> None:
         """Append a record; below the set level it is dropped. `a` and `b` are 32-bit signed."""
