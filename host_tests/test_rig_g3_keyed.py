@@ -35,10 +35,7 @@ NETWORK = (20002, "0.0.128.0.2.255")
 def managing(rig: Rig, library: type[Hes]) -> Hes:
     """An association of the management client."""
     hes = library(RigWire(rig))
-    hes.open_public(1)
-    counter = hes.get(1, "0.0.43.1.1.255", 2)
-    hes.release()
-    hes.open_management(1, counter + 1)
+    hes.open_gateway()
     return hes
 
 

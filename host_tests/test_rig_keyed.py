@@ -36,10 +36,7 @@ def _rig(**options: Any) -> Rig:
 def _open(library: type[Hes], rig: Rig) -> Hes:
     """As an HES does it: the counter by the public client, then HLS."""
     hes = library(RigWire(rig), library is CosemHes)
-    hes.open_public(1)
-    counter = hes.get(1, "0.0.43.1.1.255", 2)
-    hes.release()
-    hes.open_management(1, counter + 1)
+    hes.open_gateway()
     return hes
 
 

@@ -299,17 +299,22 @@ def test_a_rekey_that_does_not_begin_keeps_the_end_of_the_old_key():
     assert [request[:8] for request in bench.sent] == [octets("16 00000071 0000 10")]
 
 
+def answer_in_200_ms(bench):
+    """What the modem has been asked by now, it answers after a while."""
+    answers = [bench.answer(request) for request in bench.taken()]
+    bench.wait(200)
+    for answer in answers:
+        if answer:
+            bench.says(answer)
+
+
 def test_a_rekey_of_nobody_tells_the_modem_one_thing_after_the_other():
     bench = up(())
     bench.sent = []
     bench.segment.rekey.begin(at(bench.ms))
     begun = bench.ms
     while bench.segment.rekey.is_on and bench.ms - begun < 20000:
-        answers = [bench.answer(request) for request in bench.taken()]
-        bench.wait(200)
-        for answer in answers:
-            if answer:
-                bench.says(answer)
+        answer_in_200_ms(bench)
     assert not bench.segment.rekey.is_on
     new_key = bench.random.drawn[-1]
     sets = [request for request in bench.sent if request[0] in (0x16, 0x3C)]
@@ -334,10 +339,6 @@ def test_a_rekey_given_up_at_once_leaves_the_modem_its_usual_slot_time():
     bench.sent = []
     bench.segment.rekey.begin(at(bench.ms))
     for _ in range(40):
-        answers = [bench.answer(request) for request in bench.taken()]
-        bench.wait(200)
-        for answer in answers:
-            if answer:
-                bench.says(answer)
+        answer_in_200_ms(bench)
     assert not bench.segment.rekey.is_on
     assert [request[8:] for request in bench.sent if request[:5] == octets("3C 00000006")] == [b"\x00\x0e", b"\x00\x3c"]

@@ -75,10 +75,7 @@ def what_sap_1_tells(running):
         for name, key in OWN_KEYS.items():
             patch.setattr(gurux_hes, name, key)
         hes = GuruxHes(wire)
-        hes.open_public(1)
-        counter = hes.get(1, "0.0.43.1.1.255", 2)
-        hes.release()
-        hes.open_management(1, counter + 1)
+        hes.open_gateway()
         told = {}
         for class_id, obis in hes.object_names():
             if obis.startswith("0.0.128.") or class_id == 7:

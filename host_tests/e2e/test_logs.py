@@ -16,13 +16,13 @@ from host_tests.e2e.stack import Stack
 from host_tests.e2e.test_restart import kill_gateway
 from host_tests.peers import gurux_hes
 from host_tests.peers.gurux_hes import GuruxHes
-from host_tests.peers.hes import GATEWAY_SAP, OCTET_STRING, Typed
+from host_tests.peers.hes import OCTET_STRING, Typed
 from tools.hes.errors import HesError
 from tools.sim.console import parse
 
 LOCKS = {"lock_first_s": 1, "lock_longest_s": 1, "lock_slow_s": 0}
 STANDARD_LOG, SECURITY_LOG = "0.0.99.98.0.255", "0.0.99.98.1.255"
-COUNTER, SETTINGS = (1, "0.0.43.1.1.255"), (1, "0.0.128.10.0.255")
+SETTINGS = (1, "0.0.128.10.0.255")
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,7 @@ def stack():
 def manager(wire):
     """gurux as management client, one above the counter the public client reads."""
     hes = GuruxHes(wire)
-    hes.open_public(GATEWAY_SAP)
-    counter = hes.get(*COUNTER, 2)
-    hes.release()
-    hes.open_management(GATEWAY_SAP, counter + 1)
+    hes.open_gateway()
     return hes
 
 

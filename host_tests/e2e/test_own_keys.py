@@ -32,15 +32,6 @@ def stack():
         yield running
 
 
-def opened(hes):
-    """Associated as management, one above the counter that SAP 1 tells the public client."""
-    hes.open_public(GATEWAY_SAP)
-    counter = hes.get(*COUNTER, 2)
-    hes.release()
-    hes.open_management(GATEWAY_SAP, counter + 1)
-    return counter
-
-
 def counts(hes):
     return dict(hes.get(*SECURITY_COUNTS, 2))
 
@@ -54,7 +45,7 @@ def files(stack):
 def test_each_library_reads_as_management_with_its_way_of_ciphering(stack, kind, general):
     with stack.wire() as wire:
         hes = kind(wire, general)
-        before = opened(hes)
+        before = hes.open_gateway()
         assert bytes(hes.get(*LDN, 2)) == b"GWYGATEWAY000001" and bytes(hes.get(*SERIAL, 2)) == b"SIMGATEWAY01"
         assert len(bytes(hes.get(*CLOCK, 2))) == 12
         assert hes.get(*SETUP, 2) == 0x6C and hes.get(*SETUP, 3) == 0
@@ -67,7 +58,7 @@ def test_by_general_ciphering_it_is_read_written_and_called_and_a_replay_is_refu
     for kind in ("identified", "none"):
         with stack.wire() as wire:
             hes = PydlmsHes(wire, ciphering=(GeneralAad.SC_AK, KeyInfo(kind)))
-            opened(hes)
+            hes.open_gateway()
             assert bytes(hes.get(*LDN, 2)) == b"GWYGATEWAY000001" and len(hes.get(15, "0.0.40.0.0.255", 2)) > 50
             hes.set(*SETTINGS, 2, Typed(OCTET_STRING, b'{"wan": {"idle_s": %d}}' % (900 + len(kind))))
             request = wire.sent[-1]
@@ -86,7 +77,7 @@ def test_a_long_answer_streams_by_general_block_transfer(stack):
     with stack.wire() as wire:
         hes = PydlmsHes(wire, propose_gbt=True, gbt_window=3)
         hes._gbt.update(conformance=Conformance.GET | Conformance.ACTION, max_receive_pdu_size=128)
-        opened(hes)
+        hes.open_gateway()
         sent, received = len(wire.sent), len(wire.received)
         names = [name for name, _ in hes.get(*COUNTS_OF_SESSIONS, 2)]
         blocks = [apdu for apdu in wire.received[received:] if apdu[0] == 0xE0]
@@ -100,7 +91,7 @@ def test_a_long_answer_streams_by_general_block_transfer(stack):
 def test_a_counter_used_before_is_refused_and_the_next_one_is_not_locked_out(stack):
     with stack.wire() as wire:
         hes = PydlmsHes(wire)
-        counter = opened(hes)
+        counter = hes.open_gateway()
         hes.release()
         with pytest.raises((HesRefused, HesError)):
             hes.open_management(GATEWAY_SAP, counter)
@@ -113,16 +104,16 @@ def test_wrong_keys_are_refused_wait_and_stand_in_the_log_while_others_go_on(sta
     line = len(stack.console.lines)
     with stack.wire() as wire:
         hes = PydlmsHes(wire)
-        opened(hes)  # associated before, and left alone by what follows
+        hes.open_gateway()  # associated before, and left alone by what follows
         stack.until(lambda: events.GATEWAY_UP in stack.kept_events(), 30, "the start on flash")
         flash = files(stack)
         with monkeypatch.context() as patch, stack.wire() as other_wire:
             patch.setattr(pydlms_hes, "EK", bytes(15) + b"\x01")
             with pytest.raises((HesRefused, HesError)):
-                opened(PydlmsHes(other_wire))
+                PydlmsHes(other_wire).open_gateway()
         stack.await_record("own-authentication-failed", line, 5)
         with stack.wire() as other_wire, pytest.raises((HesRefused, HesError)):  # the right keys, but too soon
-            opened(PydlmsHes(other_wire))
+            PydlmsHes(other_wire).open_gateway()
         assert files(stack) == flash  # who does not authenticate makes nothing be written
         after = counts(hes)
         assert after["security-bad-tag"] >= 1 and after["security-locked"] >= 1
@@ -131,7 +122,7 @@ def test_wrong_keys_are_refused_wait_and_stand_in_the_log_while_others_go_on(sta
     def is_let_in():
         with stack.wire() as other_wire:
             try:
-                opened(PydlmsHes(other_wire))
+                PydlmsHes(other_wire).open_gateway()
             except HesError:
                 return False
             return True
@@ -144,7 +135,7 @@ def test_after_a_kill_no_counter_is_used_or_taken_twice(stack):
     for _ in range(2):
         with stack.wire() as wire:
             hes = PydlmsHes(wire)
-            accepted = opened(hes)
+            accepted = hes.open_gateway()
             for _ in range(5):
                 hes.get(*LDN, 2)
             sent = [int.from_bytes(apdu[3:7], "big") for apdu in wire.received if apdu[0] == 0xCC]

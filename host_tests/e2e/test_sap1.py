@@ -21,7 +21,6 @@ from tools.hes.errors import HesError, HesRefused
 
 LIBRARIES = [GuruxHes, CosemHes]
 TRANSPORTS = ["tcp"] if RUNTIME == "cpython" else ["tcp", "tls"]  # the shim has no TLS
-COUNTER = (1, "0.0.43.1.1.255")
 SETTINGS, WRONG_SETTINGS = (1, "0.0.128.10.0.255"), (1, "0.0.128.10.2.255")
 LOG, SECURITY_LOG = "0.0.99.98.0.255", "0.0.99.98.1.255"
 WRONG_KEY = bytes.fromhex("FFEEDDCCBBAA99887766554433221100")
@@ -50,10 +49,7 @@ def connect(site):
 def manager(kind, wire):
     """The library as management client, one above the counter the public client reads."""
     hes = kind(wire)
-    hes.open_public(GATEWAY_SAP)
-    counter = hes.get(*COUNTER, 2)
-    hes.release()
-    hes.open_management(GATEWAY_SAP, counter + 1)
+    hes.open_gateway()
     return hes
 
 

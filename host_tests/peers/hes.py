@@ -21,7 +21,8 @@ BOOLEAN, UINT32, OCTET_STRING, INT8, INT16, UINT16, ENUM = 3, 6, 9, 15, 16, 18, 
 CLOCK, REGISTER, PROFILE = (8, "0.0.1.0.0.255"), (3, "1.0.1.8.0.255"), (7, "1.0.99.1.0.255")
 DISCONNECTOR, IMAGE = (70, "0.0.96.3.10.255"), (18, "0.0.44.0.0.255")
 _EXCEPTION_RESPONSE = 0xD8
-_SAP_LIST, _COUNTER = (17, "0.0.41.0.0.255"), (1, "0.0.43.1.0.255")
+_SAP_LIST = (17, "0.0.41.0.0.255")
+_COUNTER, _OWN_COUNTER = (1, "0.0.43.1.0.255"), (1, "0.0.43.1.1.255")  # of a meter; of the gateway, for client 1
 
 
 class Typed(NamedTuple):
@@ -63,12 +64,17 @@ class Hes(abc.ABC):
         """Was the last APDU received an exception-response?"""
         return self.wire.received[-1:] != [] and self.wire.received[-1][0] == _EXCEPTION_RESPONSE
 
-    def open(self, server_sap: int) -> None:
-        """Associate with HLS-GMAC, authenticated and encrypted, one above the meter's own counter."""
+    def open(self, server_sap: int, counter_of: "tuple[int, str]" = _COUNTER) -> int:
+        """Associate with HLS-GMAC, authenticated and encrypted, one above the counter the server tells: that one."""
         self.open_public(server_sap)
-        counter = self.get(*_COUNTER, 2)
+        counter: int = self.get(*counter_of, 2)
         self.release()
         self.open_management(server_sap, counter + 1)
+        return counter
+
+    def open_gateway(self) -> int:
+        """As `open`, with the gateway itself, which has a counter for each client."""
+        return self.open(GATEWAY_SAP, _OWN_COUNTER)
 
     def read_profile(self) -> "list[tuple[bytes, int]]":
         """(time, Wh) rows of the load profile, read by blocks."""

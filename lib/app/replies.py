@@ -68,9 +68,7 @@ class Replies:
                 self._counters.inc(refusal.PEER_SLOW)
         return is_taken
 
-    def _wrap(
-        self, view: memoryview, ports: "tuple[int, int]", prefix: bytes, length: int
-    ) -> int:
+    def _wrap(self, view: memoryview, ports: "tuple[int, int]", prefix: bytes, length: int) -> int:
         """Write prefix and wrapper in front of the APDU; where the WPDU begins."""
         prefix_len = len(prefix)
         if prefix_len:
@@ -118,9 +116,7 @@ class Replies:
             self._counters.inc(refusal.NO_BUFFER)
             return 0
 
-    def refuse(
-        self, session: object, reason: int, ports: "tuple[int, int]", prefix: bytes
-    ) -> None:
+    def refuse(self, session: object, reason: int, ports: "tuple[int, int]", prefix: bytes) -> None:
         """Count `reason` and, unless configured to be silent, answer with its exception-response."""
         self._counters.inc(reason)
         if self._by_exception and session is not None:

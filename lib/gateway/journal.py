@@ -37,7 +37,6 @@ _READ_ONLY = const(30)  # EROFS
 _SLACK = const(512)  # records of history allowed beside the living ones
 
 
-
 def _from_1(kind: int, row: int, title: bytes, until: int) -> "tuple[int, int, bytes, int]":
     """Schema 1 did not tell who had been there: all had."""
     return _KIND_VERIFIED if kind == _KIND_ASSIGN else kind, row, title, until

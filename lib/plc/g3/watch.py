@@ -167,7 +167,6 @@ class Watch:
             self._since = now
         return ticks_diff(now, self._since) >= _PATIENCE_MS * (1 + is_wanted)
 
-
     def next_deadline(self) -> "int | None":
         """When somebody is to be asked for."""
         if not self._modem.is_up or self.row >= 0:
